@@ -82,7 +82,10 @@ mod tests {
             value: "hi there".into(),
             content_type: "text/plain".to_owned(),
             revision: 1 << 60,
-            create_time: Some(prost_types::Timestamp { seconds: 1_795_454_840, nanos: 0 }),
+            create_time: Some(prost_types::Timestamp {
+                seconds: 1_795_454_840,
+                nanos: 0,
+            }),
             update_time: None,
             updated_by: "system:serviceaccount:api:api".to_owned(),
         }

@@ -1,1 +1,5 @@
-//! 
+//! Prove who calls and check who called, with projected Kubernetes service-account tokens.
+
+mod clock;
+
+pub use clock::Clock;

@@ -1,1 +1,23 @@
-//! 
+//! What every program here needs: logs, listeners, an accept loop, an admin server, and an ordered start and stop.
+//!
+//! ```text
+//! program()  args → logs → bind: every problem at once, exit 64 → run: exit 0, or 1 with the cause
+//!                                 │ listen(), Readiness            │ Tasks: serve() … until the first signal
+//! ```
+
+mod admin;
+mod listen;
+mod problem;
+mod program;
+mod readiness;
+mod serve;
+mod tasks;
+
+pub use admin::admin;
+pub use listen::{ListenError, listen};
+pub use problem::Problems;
+pub use program::{Failure, Signals, program};
+pub use readiness::{Condition, Readiness};
+pub use serve::{Server, serve};
+pub use tasks::{Stopped, Tasks};
+pub use tokio_util::sync::CancellationToken;

@@ -1,0 +1,45 @@
+//! Listening sockets.
+
+use std::{io, net::SocketAddr};
+
+use tokio::net::TcpListener;
+
+/// Why a program cannot listen where it was told to.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {addr}: {}", match source.kind() {
+    io::ErrorKind::AddrInUse => "the address is in use; stop the program that listens there, or choose another address".to_owned(),
+    io::ErrorKind::AddrNotAvailable => "no interface of this machine has that address".to_owned(),
+    io::ErrorKind::PermissionDenied => "permission denied; ports below 1024 need a privilege".to_owned(),
+    _ => source.to_string(),
+})]
+pub struct ListenError {
+    addr: SocketAddr,
+    source: io::Error,
+}
+
+/// Listens on an address. Port 0 takes a free one; [`TcpListener::local_addr`] says which.
+///
+/// # Errors
+///
+/// [`ListenError`] when the address is in use, not this machine's, or not ours to take.
+pub async fn listen(addr: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(addr)
+        .await
+        .map_err(|source| ListenError { addr, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listen;
+
+    #[tokio::test]
+    async fn an_address_in_use_is_named_in_the_error() {
+        let first = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let addr = first.local_addr().unwrap();
+
+        let error = listen(addr).await.unwrap_err().to_string();
+
+        assert!(error.contains(&addr.to_string()), "{error}");
+        assert!(error.contains("in use"), "{error}");
+    }
+}
