@@ -1,5 +1,80 @@
 //! Prove who calls and check who called, with projected Kubernetes service-account tokens.
+//!
+//! A pod is given a token for one audience, ten minutes long, in a file that the kubelet keeps fresh. The client side attaches it to every
+//! call; the server side asks the Kubernetes API whether it is genuine and meant for us, and admits or refuses.
+//!
+//! ```text
+//! TokenSource → TokenFollower → AttachToken ═══ authorization: Bearer … ═══▶ AuthLayer → Authenticate → Authorize → handler(Caller)
+//!   the file      one task       interceptor                                  tower       TokenReviewer  AllowList
+//! ```
+//!
+//! # The calling side
+//!
+//! ```no_run
+//! # use tonic::{service::interceptor::InterceptedService, transport::{Channel, Endpoint}};
+//! # use tonic_kube_auth::{AttachToken, DEFAULT_TOKEN_PATH, TokenFollower, TokenSource};
+//! # async fn call() -> Result<InterceptedService<Channel, AttachToken>, Box<dyn std::error::Error>> {
+//! let follower = TokenFollower::start(TokenSource::new(DEFAULT_TOKEN_PATH)).await?;
+//! let endpoint = Endpoint::from_static("https://app.data-store.svc");
+//! let attach = AttachToken::new(follower.token(), endpoint.uri())?;
+//! let service = InterceptedService::new(endpoint.connect_lazy(), attach);
+//! // … DataStoreClient::new(service), for as long as `follower` lives
+//! # Ok(service) }
+//! ```
+//!
+//! # The called side
+//!
+//! ```no_run
+//! # use tonic::{Request, Response, Status, service::LayerExt as _};
+//! # use tonic_kube_auth::{AllowList, Audience, AuthLayer, Caller, TokenReviewer};
+//! # async fn serve<S: tonic::server::NamedService + Clone>(data_store: S) -> Result<(), Box<dyn std::error::Error>> {
+//! let audience: Audience = "data-store".parse()?;
+//! let reviewer = TokenReviewer::connect(kube::Config::infer().await?, audience.clone())?;
+//! let auth = AuthLayer::new(reviewer, audience, "api/api".parse::<AllowList>()?);
+//! let service = auth.named_layer(data_store);
+//! # let _ = service; Ok(()) }
+//!
+//! async fn greet(request: Request<()>) -> Result<Response<String>, Status> {
+//!     let caller = Caller::of(request.extensions())?;
+//!     Ok(Response::new(format!("Hello, {}", caller.service_account())))
+//! }
+//! ```
+//!
+//! # What it promises
+//!
+//! - No token, no audience, no rule, no answer: the outcome is "no". Every [`Refusal`] says whose fault it is.
+//! - A token is never sent without TLS to another machine unless that was asked for by name, and never shown: not in a log, an error or a
+//!   `Debug`.
+//! - The handler runs only with a [`Caller`], which nothing but the checks can make.
 
+mod audience;
+mod authn;
+mod authz;
+mod claims;
+mod client;
 mod clock;
+mod identity;
+mod server;
+mod token;
 
+pub use audience::{Audience, AudienceError};
+pub use authn::{Authenticate, standing::Standing, token_review::TokenReviewer};
+pub use authz::{AllowList, AllowListError, Authorize};
+pub use claims::{NotAJwt, UnverifiedClaims};
+pub use client::{
+    attach::{AttachToken, PlaintextTarget},
+    follow::{CurrentToken, TokenFollower},
+    source::{DEFAULT_TOKEN_PATH, TokenReadError, TokenSource},
+};
 pub use clock::Clock;
+pub use identity::{BoundObject, Identity, ServiceAccount};
+pub use server::{
+    body::ResponseBody,
+    caller::Caller,
+    future::ResponseFuture,
+    layer::AuthLayer,
+    refusal::{ERROR_DOMAIN, Malformed, Refusal},
+    service::Auth,
+    status_json::status_json,
+};
+pub use token::{MAX_TOKEN_LENGTH, MalformedToken, Token};

@@ -1,0 +1,202 @@
+//! Follows a token file: the token in use is never more than one read behind the kubelet.
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tokio::{sync::watch, task::JoinHandle, time};
+use tonic::metadata::{Ascii, MetadataValue};
+use tracing::Instrument as _;
+use zeroize::Zeroizing;
+
+use crate::client::source::{FreshToken, TokenReadError, TokenSource};
+
+/// The longest wait between two reads: as long as client-go and kube wait.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// The shortest wait, however soon the token expires.
+const MIN_WAIT: Duration = Duration::from_secs(1);
+
+/// Follows a token file and keeps its last good token at hand.
+///
+/// It reads again after a fifth of what remains of the token's life, at most a minute and at least a second, give or take a tenth. The
+/// kubelet replaces a token when a fifth of its life is left, so the new one is found in time. When a read fails, the token in hand stays in
+/// use until it expires.
+///
+/// One task does the reading; it ends when the follower is dropped.
+#[derive(Debug)]
+pub struct TokenFollower {
+    token: CurrentToken,
+    task: JoinHandle<()>,
+}
+
+/// The token in use, as of now. Clones are cheap, and reading never waits for a file.
+#[derive(Clone, Debug)]
+pub struct CurrentToken(pub(super) watch::Receiver<Option<Arc<Held>>>);
+
+/// A token ready to be sent.
+pub(crate) struct Held {
+    /// `Bearer <token>`, marked sensitive.
+    pub(crate) header: MetadataValue<Ascii>,
+    expires_at: Option<SystemTime>,
+}
+
+// === impl TokenFollower ===
+
+impl TokenFollower {
+    /// Reads the file once, then follows it.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenReadError`] when there is no usable token to begin with.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub async fn start(source: TokenSource) -> Result<Self, TokenReadError> {
+        let held = Held::new(&source.read().await?);
+        held.log();
+        let (tx, rx) = watch::channel(Some(Arc::new(held)));
+        let task = tokio::spawn(follow(source, tx).instrument(tracing::info_span!("token")));
+        Ok(Self {
+            token: CurrentToken(rx),
+            task,
+        })
+    }
+
+    /// The token in use.
+    #[must_use]
+    pub fn token(&self) -> CurrentToken {
+        self.token.clone()
+    }
+}
+
+impl Drop for TokenFollower {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Reads again and again. The sender is the only one; `CurrentToken`s hold the other end.
+async fn follow(source: TokenSource, current: watch::Sender<Option<Arc<Held>>>) {
+    let mut failing = false;
+    loop {
+        let expires_at = current.borrow().as_ref().and_then(|held| held.expires_at);
+        let has_token = current.borrow().is_some();
+        time::sleep(wait(has_token, expires_at, source.clock().now())).await;
+
+        match source.read().await.map(|fresh| Held::new(&fresh)) {
+            Ok(held) => {
+                if failing {
+                    failing = false;
+                    tracing::info!("The service account token can be read again");
+                }
+                current.send_if_modified(|current| {
+                    let is_new = current.as_ref().is_none_or(|old| old.header != held.header);
+                    if is_new {
+                        held.log();
+                        *current = Some(Arc::new(held));
+                    }
+                    is_new
+                });
+            }
+            Err(error) => {
+                if failing {
+                    tracing::debug!(%error, "Still cannot read the service account token");
+                } else {
+                    failing = true;
+                    tracing::warn!(%error, "Cannot read the service account token; using the last one until it expires");
+                }
+                let now = source.clock().now();
+                let expired = current.send_if_modified(|current| {
+                    let is_over = current
+                        .as_ref()
+                        .is_some_and(|held| held.expires_at.is_some_and(|at| at <= now));
+                    if is_over {
+                        *current = None;
+                    }
+                    is_over
+                });
+                if expired {
+                    tracing::error!(
+                        "The last good service account token has expired; no call is made until there is another"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// How long to wait before the next read.
+fn wait(has_token: bool, expires_at: Option<SystemTime>, now: SystemTime) -> Duration {
+    if !has_token {
+        return MIN_WAIT;
+    }
+    let fifth_of_the_rest = expires_at.map_or(MAX_WAIT, |at| {
+        at.duration_since(now).unwrap_or_default() / 5
+    });
+    // Many replicas start at once; they need not read, and later call, at once. ±10 %, from the keys std makes at random.
+    let jitter = RandomState::new().hash_one(()) % 2000;
+    let tenths_of_a_permille = u32::try_from(9_000 + jitter).unwrap_or(10_000);
+    fifth_of_the_rest.clamp(MIN_WAIT, MAX_WAIT) * tenths_of_a_permille / 10_000
+}
+
+// === impl CurrentToken ===
+
+impl CurrentToken {
+    /// Whether there is a token to send.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    /// Waits until there is another token, or none any more. Answers `false` when the follower is gone, so that nothing will change.
+    ///
+    /// # Cancel safety
+    ///
+    /// No change is lost when it is dropped.
+    pub async fn changed(&mut self) -> bool {
+        self.0.changed().await.is_ok()
+    }
+
+    pub(crate) fn get(&self) -> Option<Arc<Held>> {
+        self.0.borrow().clone()
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    fn new(fresh: &FreshToken) -> Self {
+        let text = Zeroizing::new(format!("Bearer {}", fresh.token.expose()));
+        let mut header: MetadataValue<Ascii> = text
+            .parse()
+            .expect("a well-formed token must make a header");
+        header.set_sensitive(true);
+        Self {
+            header,
+            expires_at: fresh.expires_at,
+        }
+    }
+
+    fn log(&self) {
+        let expires_at = self.expires_at.map(humantime::format_rfc3339_seconds);
+        tracing::info!(
+            expires_at = expires_at.map(tracing::field::display),
+            "Refreshing service account token"
+        );
+    }
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held")
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
