@@ -1,1 +1,132 @@
+//! The front door: HTTP and gRPC on one port, and every call goes on to the data store, made as the api itself.
 //!
+//! ```text
+//! curl ─ HTTP/JSON ─▶ gateway ─┐
+//!                              ├─▶ DataStore ─ authorization: Bearer <the api's own token> ─▶ data store
+//! grpcurl ── gRPC ──▶ grpc ────┘
+//! ```
+
+mod config;
+mod data_store;
+mod error;
+mod gateway;
+mod grpc;
+
+use std::{io, net::SocketAddr};
+
+use axum::Router;
+use proto::api::v1::api_server::{ApiServer, SERVICE_NAME};
+use runtime::{Condition, Problems, Readiness, Server, Stopped, Tasks, admin, report_health, serve};
+use tokio::net::TcpListener;
+use tonic_health::server::HealthReporter;
+use tonic_kube_auth::{CurrentToken, TokenFollower};
+
+pub use self::config::Config;
+
+/// An api whose sockets are bound and whose token has been read, but that serves nobody yet.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    admin_listener: TcpListener,
+    router: Router,
+    health: HealthReporter,
+    readiness: Readiness,
+    follower: TokenFollower,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Reads the token, binds every socket and builds the services. It starts nothing but the reading of the token file.
+    ///
+    /// # Errors
+    ///
+    /// Every problem at once, each under the flag that mends it.
+    pub async fn bind(self) -> Result<Bound, Problems> {
+        tracing::info!(config = ?self, "Starting api");
+        let mut problems = Problems::new();
+        let listener = problems.check("--listen-addr", runtime::listen(self.listen_addr).await);
+        let admin_listener = problems.check("--admin-addr", runtime::listen(self.admin_addr).await);
+        let endpoint = problems.check("--data-store-connstring", self.endpoint());
+        let follower = problems.check("--token-path", self.follow_token().await);
+        let attach = match (&follower, &endpoint) {
+            (Some(follower), Some(endpoint)) => problems.check("--data-store-connstring", self.attach(follower.token(), endpoint.uri())),
+            _ => None,
+        };
+        let grpc = problems.check("reflection", runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET));
+        let (Some(listener), Some(admin_listener), Some(endpoint), Some(follower), Some(attach), Some((mut routes, health))) =
+            (listener, admin_listener, endpoint, follower, attach, grpc)
+        else {
+            return Err(problems);
+        };
+
+        let data_store = data_store::DataStore::new(&endpoint, attach);
+        routes.add_service(ApiServer::new(grpc::Api::new(data_store.clone())).max_decoding_message_size(grpc::MAX_MESSAGE));
+        let router = routes.routes().into_axum_router().reset_fallback().merge(gateway::routes(data_store));
+        Ok(Bound { listener, admin_listener, router, health, readiness: Readiness::new(), follower })
+    }
+}
+
+// === impl Bound ===
+
+impl Bound {
+    /// Where HTTP and gRPC are served.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system does not tell.
+    pub fn addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Where probes are answered.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system does not tell.
+    pub fn admin_addr(&self) -> io::Result<SocketAddr> {
+        self.admin_listener.local_addr()
+    }
+
+    /// Whether it is ready: it has a token to call with.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.clone()
+    }
+
+    /// Serves until `shutdown` resolves; then lets the calls under way finish.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] when one of its tasks ends before.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Stopped> {
+        let Self { listener, admin_listener, router, health, readiness, follower } = self;
+        let token = readiness.condition("token");
+        let mut tasks = Tasks::new();
+        tasks.spawn("token", |stop| stop.run_until_cancelled_owned(follow_token(follower.token(), token)));
+        tasks.spawn("health", {
+            let readiness = readiness.clone();
+            |stop| stop.run_until_cancelled_owned(report_health(health, SERVICE_NAME, readiness))
+        });
+        tasks.spawn("admin", |stop| serve(admin_listener, Server::new(admin(readiness)), stop));
+        tasks.spawn("server", |stop| serve(listener, Server::new(router), stop));
+        tracing::info!("Serving");
+        tasks.run_until(shutdown).await?;
+        tracing::info!("Stopped");
+        Ok(())
+    }
+}
+
+/// Ready as long as there is a token to call with.
+async fn follow_token(mut token: CurrentToken, condition: Condition) {
+    loop {
+        if token.is_usable() {
+            condition.holds();
+        } else {
+            condition.fails("there is no usable service account token to call the data store with");
+        }
+        if !token.changed().await {
+            return;
+        }
+    }
+}

@@ -6,6 +6,7 @@
 //! ```
 
 mod admin;
+mod grpc;
 mod listen;
 mod problem;
 mod program;
@@ -14,6 +15,7 @@ mod serve;
 mod tasks;
 
 pub use admin::admin;
+pub use grpc::{grpc_routes, report_health};
 pub use listen::{ListenError, listen};
 pub use problem::Problems;
 pub use program::{Failure, Signals, program};

@@ -1,0 +1,107 @@
+//! What an operator decides.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Parser;
+use http::Uri;
+use tonic::transport::Endpoint;
+use tonic_kube_auth::{AttachToken, CurrentToken, DEFAULT_TOKEN_PATH, PlaintextTarget, TokenFollower, TokenReadError, TokenSource};
+
+use crate::data_store;
+
+/// The front door: HTTP and gRPC on one port, calling the data store as itself.
+#[derive(Clone, Debug, Parser)]
+#[command(version)]
+pub struct Config {
+    /// Where to serve HTTP and gRPC.
+    #[arg(long, env, default_value = "127.0.0.1:8080")]
+    pub listen_addr: SocketAddr,
+
+    /// Where to answer probes: /livez and /readyz.
+    #[arg(long, env, default_value = "127.0.0.1:9080")]
+    pub admin_addr: SocketAddr,
+
+    /// Where the data store is: HOST, HOST:PORT or http://HOST:PORT.
+    #[arg(long, env, default_value = "http://127.0.0.1:8081")]
+    pub data_store_connstring: String,
+
+    /// The projected service account token to call the data store with.
+    #[arg(long, env, default_value = DEFAULT_TOKEN_PATH)]
+    pub token_path: PathBuf,
+
+    /// Send the token in plaintext to a data store on another machine. Whoever reads the wire can then act as the api.
+    #[arg(long, env)]
+    pub allow_plaintext_token: bool,
+}
+
+/// The text does not say where the data store is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnstringError {
+    #[error("{0:?} is not of the form HOST, HOST:PORT or http://HOST:PORT")]
+    Form(String),
+    #[error("{0:?}: only http is spoken to the data store so far")]
+    Scheme(String),
+}
+
+// === impl Config ===
+
+impl Config {
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, ConnstringError> {
+        let text = self.data_store_connstring.as_str();
+        let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let uri: Uri = with_scheme
+            .parse()
+            .map_err(|_not_a_uri| ConnstringError::Form(text.to_owned()))?;
+        let has_only_an_authority = uri.path_and_query().is_none_or(|path| path == "/");
+        match (uri.scheme_str(), uri.host()) {
+            (Some("http"), Some(host)) if !host.is_empty() && has_only_an_authority => Ok(data_store::endpoint(uri)),
+            (Some("http") | None, _) => Err(ConnstringError::Form(text.to_owned())),
+            (Some(_other), _) => Err(ConnstringError::Scheme(text.to_owned())),
+        }
+    }
+
+    pub(crate) async fn follow_token(&self) -> Result<TokenFollower, TokenReadError> {
+        TokenFollower::start(TokenSource::new(&self.token_path)).await
+    }
+
+    pub(crate) fn attach(&self, token: CurrentToken, target: &Uri) -> Result<AttachToken, PlaintextTarget> {
+        if self.allow_plaintext_token {
+            tracing::warn!(%target, "The token may be sent in plaintext, as --allow-plaintext-token says");
+            return Ok(AttachToken::in_plaintext_to_anywhere(token));
+        }
+        AttachToken::new(token, target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::Config;
+
+    fn endpoint(connstring: &str) -> Result<String, String> {
+        let config = Config::parse_from(["api", "--data-store-connstring", connstring]);
+        match config.endpoint() {
+            Ok(endpoint) => Ok(endpoint.uri().to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn the_data_store_is_named_with_or_without_scheme_and_port() {
+        for connstring in ["app.data-store.svc:80", "http://app.data-store.svc:80", "http://app.data-store.svc:80/"] {
+            assert_eq!(endpoint(connstring).unwrap(), "http://app.data-store.svc:80/", "{connstring}");
+        }
+        assert_eq!(endpoint("app.data-store.svc").unwrap(), "http://app.data-store.svc/");
+        assert_eq!(endpoint("[::1]:8081").unwrap(), "http://[::1]:8081/");
+    }
+
+    #[test]
+    fn anything_else_is_refused_as_it_stands() {
+        for connstring in ["", "http://", "a b", "http://host/path", "https://host", "etcd:host", "host:port"] {
+            let error = endpoint(connstring).unwrap_err();
+
+            assert!(error.contains(&format!("{connstring:?}")), "{error}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The data store, as the api calls it: with its own token, within a deadline.
+
+use std::time::Duration;
+
+use http::Uri;
+use proto::{
+    datastore::v1::data_store_client::DataStoreClient,
+    records::v1::{
+        DeleteRecordRequest, DeleteRecordResponse, GetRecordRequest, GreetRequest, GreetResponse, ListRecordsRequest, ListRecordsResponse,
+        PutRecordRequest, Record,
+    },
+};
+use tokio::time;
+use tonic::{
+    Request, Response, Status,
+    service::interceptor::InterceptedService,
+    transport::{Channel, Endpoint},
+};
+use tonic_kube_auth::AttachToken;
+
+use crate::error;
+
+/// How long the data store may take over one call, connecting included.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long connecting may take.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How often an idle connection is asked whether it is still there, and how long it may take to answer.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+const KEEP_ALIVE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A page of records is cut at 3 MiB, to which one record of 1 MiB may come, and names.
+const MAX_ANSWER: usize = 5 * 1024 * 1024;
+
+type Client = DataStoreClient<InterceptedService<Channel, AttachToken>>;
+
+/// The data store. It connects when it is first called, and again whenever it must.
+#[derive(Clone, Debug)]
+pub(crate) struct DataStore {
+    client: Client,
+}
+
+/// How to reach the data store at `uri`.
+pub(crate) fn endpoint(uri: Uri) -> Endpoint {
+    Endpoint::from(uri)
+        .connect_timeout(CONNECT_DEADLINE)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE_DEADLINE)
+        .keep_alive_while_idle(true)
+}
+
+// === impl DataStore ===
+
+impl DataStore {
+    pub(crate) fn new(endpoint: &Endpoint, attach: AttachToken) -> Self {
+        let service = InterceptedService::new(endpoint.connect_lazy(), attach);
+        Self { client: DataStoreClient::new(service).max_decoding_message_size(MAX_ANSWER) }
+    }
+
+    pub(crate) async fn greet(&self, request: GreetRequest) -> Result<GreetResponse, Status> {
+        self.call(request, async |mut client, request| client.greet(request).await).await
+    }
+
+    pub(crate) async fn get_record(&self, request: GetRecordRequest) -> Result<Record, Status> {
+        self.call(request, async |mut client, request| client.get_record(request).await).await
+    }
+
+    pub(crate) async fn put_record(&self, request: PutRecordRequest) -> Result<Record, Status> {
+        self.call(request, async |mut client, request| client.put_record(request).await).await
+    }
+
+    pub(crate) async fn delete_record(&self, request: DeleteRecordRequest) -> Result<DeleteRecordResponse, Status> {
+        self.call(request, async |mut client, request| client.delete_record(request).await).await
+    }
+
+    pub(crate) async fn list_records(&self, request: ListRecordsRequest) -> Result<ListRecordsResponse, Status> {
+        self.call(request, async |mut client, request| client.list_records(request).await).await
+    }
+
+    /// Makes one call. Whatever goes wrong is told as the api's own answer.
+    async fn call<Q, A, F>(&self, message: Q, method: impl FnOnce(Client, Request<Q>) -> F) -> Result<A, Status>
+    where
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        let mut request = Request::new(message);
+        request.set_timeout(DEADLINE);
+        let answer = time::timeout(DEADLINE, method(self.client.clone(), request)).await;
+        match answer {
+            Ok(Ok(response)) => Ok(response.into_inner()),
+            Ok(Err(status)) => Err(error::from_data_store(&status)),
+            Err(_elapsed) => Err(error::data_store_is_slow()),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What goes wrong behind the api, and how its callers are told: in gRPC, and in HTTP.
+
+use std::{error::Error as _, time::Duration};
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use tonic::{Code, Status};
+use tonic_kube_auth::status_json;
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+/// The `domain` of a refusal that the data store gave to the api itself.
+const DATA_STORE: &str = "data-store";
+
+/// The `domain` of what the api finds out by itself.
+const API: &str = "api";
+
+/// How soon a caller may try again when the data store cannot be reached.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// An error as an HTTP answer: a status line, and `google.rpc.Status` in JSON.
+#[derive(Debug)]
+pub(crate) struct HttpError {
+    http: StatusCode,
+    status: Status,
+}
+
+/// What the data store's answer means to a caller of the api.
+///
+/// A caller of the api has nothing to do with the api's own identity: when the data store refuses that, the fault is ours.
+pub(crate) fn from_data_store(status: &Status) -> Status {
+    match status.code() {
+        Code::Unauthenticated | Code::PermissionDenied => {
+            let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+            tracing::error!(reason, message = status.message(), "The data store refuses the api itself");
+            let details = ErrorDetails::with_error_info(reason, DATA_STORE, []);
+            Status::with_error_details(Code::Internal, "the data store refuses the api itself", details)
+        }
+        // Made by the channel: the connection failed, and the text is about addresses of ours.
+        _ if status.source().is_some() => {
+            tracing::warn!(%status, "Cannot reach the data store");
+            let mut details = ErrorDetails::with_error_info("DATA_STORE_UNAVAILABLE", API, []);
+            details.set_retry_info(Some(RETRY_DELAY));
+            Status::with_error_details(Code::Unavailable, "the data store cannot be reached", details)
+        }
+        // As it is, without the headers it came with.
+        code => Status::with_details(code, status.message(), status.details().to_vec().into()),
+    }
+}
+
+/// The data store let the deadline pass.
+pub(crate) fn data_store_is_slow() -> Status {
+    tracing::warn!("The data store does not answer in time");
+    Status::deadline_exceeded("the data store did not answer in time")
+}
+
+// === impl HttpError ===
+
+impl HttpError {
+    /// The request is wrong in itself.
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Status::invalid_argument(message).into()
+    }
+
+    /// The request is wrong in a way that HTTP has a status of its own for.
+    pub(crate) fn new(http: StatusCode, code: Code, message: impl Into<String>) -> Self {
+        Self { http, status: Status::new(code, message) }
+    }
+}
+
+impl From<Status> for HttpError {
+    fn from(status: Status) -> Self {
+        Self { http: http_status(&status), status }
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        let body = status_json(&self.status).to_string() + "\n";
+        let mut response = (self.http, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(delay) = self.status.get_details_retry_info().and_then(|info| info.retry_delay) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs()));
+        }
+        response
+    }
+}
+
+/// The map of grpc-gateway, and one case of our own: a refused api is a bad gateway.
+fn http_status(status: &Status) -> StatusCode {
+    match status.code() {
+        Code::Ok => StatusCode::OK,
+        // 499, nginx's "client closed request", which has no name of its own in RFC 9110.
+        Code::Cancelled => StatusCode::from_u16(499).expect("499 must be a status code"),
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Internal if is_about_the_api(status) => StatusCode::BAD_GATEWAY,
+        Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+fn is_about_the_api(status: &Status) -> bool {
+    status.get_details_error_info().is_some_and(|info| info.domain == DATA_STORE)
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::{Code, Status};
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
+    use super::{HttpError, from_data_store};
+
+    fn http(status: Status) -> u16 {
+        HttpError::from(status).http.as_u16()
+    }
+
+    #[test]
+    fn every_code_has_its_http_status() {
+        for (code, expected) in [
+            (Code::Ok, 200),
+            (Code::Cancelled, 499),
+            (Code::Unknown, 500),
+            (Code::InvalidArgument, 400),
+            (Code::DeadlineExceeded, 504),
+            (Code::NotFound, 404),
+            (Code::AlreadyExists, 409),
+            (Code::PermissionDenied, 403),
+            (Code::ResourceExhausted, 429),
+            (Code::FailedPrecondition, 400),
+            (Code::Aborted, 409),
+            (Code::OutOfRange, 400),
+            (Code::Unimplemented, 501),
+            (Code::Internal, 500),
+            (Code::Unavailable, 503),
+            (Code::DataLoss, 500),
+            (Code::Unauthenticated, 401),
+        ] {
+            assert_eq!(http(Status::new(code, "")), expected, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_api_is_a_bad_gateway_with_the_reason_as_received() {
+        for code in [Code::Unauthenticated, Code::PermissionDenied] {
+            let details = ErrorDetails::with_error_info("TOKEN_REVOKED", "tonic-kube-auth", []);
+            let refusal = Status::with_error_details(code, "the pod is gone", details);
+
+            let status = from_data_store(&refusal);
+
+            assert_eq!(status.code(), Code::Internal);
+            let info = status.get_details_error_info().unwrap();
+            assert_eq!((info.reason.as_str(), info.domain.as_str()), ("TOKEN_REVOKED", "data-store"));
+            assert_eq!(http(status), 502);
+        }
+    }
+
+    #[test]
+    fn what_the_data_store_says_of_the_request_is_passed_on() {
+        let details = ErrorDetails::with_error_info("KUBERNETES_UNAVAILABLE", "tonic-kube-auth", []);
+        let answer = Status::with_error_details(Code::Unavailable, "Kubernetes does not answer", details);
+
+        let status = from_data_store(&answer);
+
+        assert_eq!(status.code(), Code::Unavailable);
+        assert_eq!(status.message(), "Kubernetes does not answer");
+        assert_eq!(status.get_details_error_info().unwrap().reason, "KUBERNETES_UNAVAILABLE");
+    }
+
+    #[test]
+    fn a_connection_that_fails_says_nothing_of_our_addresses() {
+        let failed = Status::from_error(Box::new(std::io::Error::other("connect to 10.0.0.1")));
+
+        let status = from_data_store(&failed);
+
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(!status.message().contains("10.0.0.1"));
+        assert!(status.get_details_retry_info().is_some());
+    }
+}
