@@ -2,3 +2,8 @@
 
 mod page_token;
 mod record;
+mod storage;
+
+pub use storage::{
+    Address, AddressError, OpenError, OpenProblem, Page, PageLimits, Storage, StorageError,
+};
