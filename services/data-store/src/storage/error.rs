@@ -22,7 +22,7 @@ pub enum OpenProblem {
     #[error("{} is not a folder; choose another path", .0.display())]
     NotAFolder(PathBuf),
     /// The path leads to a folder, a device or a pipe.
-    #[error("this is not a file; give the path of a file in it or elsewhere")]
+    #[error("the path leads to a folder or a device; give the path of a file")]
     NotAFile,
     /// The file that was open before is gone.
     #[error("the file is gone; put it back, or restart to begin with an empty store")]
