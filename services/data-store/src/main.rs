@@ -1,1 +1,3 @@
+//! The data store's program.
+
 fn main() {}

@@ -1,0 +1,150 @@
+use std::{io, path::PathBuf};
+
+use super::Address;
+
+/// Why a storage could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open {address}: {problem}")]
+pub struct OpenError {
+    address: Address,
+    #[source]
+    problem: OpenProblem,
+}
+
+/// What is wrong with the place a storage was to be opened at.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenProblem {
+    /// The folder the file should be in does not exist.
+    #[error("there is no folder {}; create it, or mount the volume that holds it", .0.display())]
+    FolderMissing(PathBuf),
+    /// What should be the folder is something else.
+    #[error("{} is not a folder; choose another path", .0.display())]
+    NotAFolder(PathBuf),
+    /// The path leads to a folder, a device or a pipe.
+    #[error("the path leads to a folder or a device; give the path of a file")]
+    NotAFile,
+    /// The file that was open before is gone.
+    #[error("the file is gone; put it back, or restart to begin with an empty store")]
+    FileMissing,
+    /// This process may not write there.
+    #[error("permission denied; let this process's user read and write the file and its folder")]
+    PermissionDenied(#[source] io::Error),
+    /// Another process, or another part of this one, holds the file.
+    #[error("the file is in use; stop the process that has it open, or choose another path")]
+    InUse,
+    /// The file holds something that redb did not write.
+    #[error(
+        "the file is not a redb database; choose another path, or delete the file if a first start was cut off here"
+    )]
+    NotADatabase(#[source] Box<redb::Error>),
+    /// The file is a redb database, but not of this program.
+    #[error("the file is the redb database of another program; choose another path")]
+    Foreign,
+    /// The file's layout is of a version that this program does not know.
+    #[error(
+        "the file has format version {found} and this program knows version {known}; run the program that wrote it, or a newer one"
+    )]
+    UnknownFormat {
+        /// The version in the file.
+        found: i64,
+        /// The version this program reads and writes.
+        known: i64,
+    },
+    /// The file was damaged.
+    #[error(
+        "the file is damaged; restore it from a backup, or move it away to begin with an empty store"
+    )]
+    Damaged(#[source] Box<redb::Error>),
+    /// The engine gave up on the file without saying why.
+    #[error(
+        "the file is damaged: the storage engine panicked ({0}); restore it from a backup, or move it away to begin with an empty store"
+    )]
+    Panicked(String),
+    /// The file could not be read or written.
+    #[error("the file cannot be read or written; see to the disk, or choose another path")]
+    Io(#[source] io::Error),
+    /// The engine failed in another way.
+    #[error("the storage engine failed")]
+    Engine(#[source] Box<redb::Error>),
+}
+
+/// Why a storage that was open did not answer.
+///
+/// After a failed write the record is as before, or, when only its acknowledgement was lost, as the write said; never in between.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// The engine failed; disk full and I/O errors are here.
+    #[error("the storage engine failed")]
+    Engine(#[source] Box<redb::Error>),
+    /// The engine panicked, which it does on some damages of a file.
+    #[error("the storage engine panicked: {0}")]
+    Panicked(String),
+    /// The database was closed after an I/O error and could not be opened again yet.
+    #[error("the storage could not be opened again after an error")]
+    Reopen(#[source] OpenError),
+    /// The database was closed after an I/O error of another request; the next request opens it again.
+    #[error("the storage was closed by an error of another request")]
+    Closed,
+    /// The runtime stopped before the operation began.
+    #[error("the program is stopping")]
+    Stopping,
+}
+
+// === impl OpenError ===
+
+impl OpenError {
+    pub(super) fn new(address: &Address, problem: OpenProblem) -> Self {
+        Self {
+            address: address.clone(),
+            problem,
+        }
+    }
+
+    /// What is wrong with the place.
+    #[must_use]
+    pub fn problem(&self) -> &OpenProblem {
+        &self.problem
+    }
+}
+
+// === impl OpenProblem ===
+
+impl From<redb::Error> for OpenProblem {
+    fn from(error: redb::Error) -> Self {
+        match error {
+            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse,
+            redb::Error::Io(ref cause) if cause.kind() == io::ErrorKind::InvalidData => {
+                Self::NotADatabase(Box::new(error))
+            }
+            redb::Error::Io(cause) => Self::Io(cause),
+            redb::Error::Corrupted(_) => Self::Damaged(Box::new(error)),
+            redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TypeDefinitionChanged { .. } => Self::Foreign,
+            other => Self::Engine(Box::new(other)),
+        }
+    }
+}
+
+// === impl StorageError ===
+
+impl StorageError {
+    /// Whether the engine answers nothing more until it is opened again.
+    pub(super) fn is_sticky(&self) -> bool {
+        match self {
+            Self::Engine(error) => matches!(
+                **error,
+                redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::Backend(_)
+            ),
+            Self::Panicked(_) | Self::Reopen(_) | Self::Closed | Self::Stopping => false,
+        }
+    }
+}
+
+impl From<redb::Error> for StorageError {
+    fn from(error: redb::Error) -> Self {
+        Self::Engine(Box::new(error))
+    }
+}
