@@ -5,7 +5,10 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Parser;
 use http::Uri;
 use tonic::transport::Endpoint;
-use tonic_kube_auth::{AttachToken, CurrentToken, DEFAULT_TOKEN_PATH, PlaintextTarget, TokenFollower, TokenReadError, TokenSource};
+use tonic_kube_auth::{
+    AttachToken, CurrentToken, DEFAULT_TOKEN_PATH, PlaintextTarget, TokenFollower, TokenReadError,
+    TokenSource,
+};
 
 use crate::data_store;
 
@@ -48,13 +51,19 @@ pub(crate) enum ConnstringError {
 impl Config {
     pub(crate) fn endpoint(&self) -> Result<Endpoint, ConnstringError> {
         let text = self.data_store_connstring.as_str();
-        let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let with_scheme = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("http://{text}")
+        };
         let uri: Uri = with_scheme
             .parse()
             .map_err(|_not_a_uri| ConnstringError::Form(text.to_owned()))?;
         let has_only_an_authority = uri.path_and_query().is_none_or(|path| path == "/");
         match (uri.scheme_str(), uri.host()) {
-            (Some("http"), Some(host)) if !host.is_empty() && has_only_an_authority => Ok(data_store::endpoint(uri)),
+            (Some("http"), Some(host)) if !host.is_empty() && has_only_an_authority => {
+                Ok(data_store::endpoint(uri))
+            }
             (Some("http") | None, _) => Err(ConnstringError::Form(text.to_owned())),
             (Some(_other), _) => Err(ConnstringError::Scheme(text.to_owned())),
         }
@@ -64,7 +73,11 @@ impl Config {
         TokenFollower::start(TokenSource::new(&self.token_path)).await
     }
 
-    pub(crate) fn attach(&self, token: CurrentToken, target: &Uri) -> Result<AttachToken, PlaintextTarget> {
+    pub(crate) fn attach(
+        &self,
+        token: CurrentToken,
+        target: &Uri,
+    ) -> Result<AttachToken, PlaintextTarget> {
         if self.allow_plaintext_token {
             tracing::warn!(%target, "The token may be sent in plaintext, as --allow-plaintext-token says");
             return Ok(AttachToken::in_plaintext_to_anywhere(token));
@@ -89,16 +102,35 @@ mod tests {
 
     #[test]
     fn the_data_store_is_named_with_or_without_scheme_and_port() {
-        for connstring in ["app.data-store.svc:80", "http://app.data-store.svc:80", "http://app.data-store.svc:80/"] {
-            assert_eq!(endpoint(connstring).unwrap(), "http://app.data-store.svc:80/", "{connstring}");
+        for connstring in [
+            "app.data-store.svc:80",
+            "http://app.data-store.svc:80",
+            "http://app.data-store.svc:80/",
+        ] {
+            assert_eq!(
+                endpoint(connstring).unwrap(),
+                "http://app.data-store.svc:80/",
+                "{connstring}"
+            );
         }
-        assert_eq!(endpoint("app.data-store.svc").unwrap(), "http://app.data-store.svc/");
+        assert_eq!(
+            endpoint("app.data-store.svc").unwrap(),
+            "http://app.data-store.svc/"
+        );
         assert_eq!(endpoint("[::1]:8081").unwrap(), "http://[::1]:8081/");
     }
 
     #[test]
     fn anything_else_is_refused_as_it_stands() {
-        for connstring in ["", "http://", "a b", "http://host/path", "https://host", "etcd:host", "host:port"] {
+        for connstring in [
+            "",
+            "http://",
+            "a b",
+            "http://host/path",
+            "https://host",
+            "etcd:host",
+            "host:port",
+        ] {
             let error = endpoint(connstring).unwrap_err();
 
             assert!(error.contains(&format!("{connstring:?}")), "{error}");

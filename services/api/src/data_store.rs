@@ -6,8 +6,8 @@ use http::Uri;
 use proto::{
     datastore::v1::data_store_client::DataStoreClient,
     records::v1::{
-        DeleteRecordRequest, DeleteRecordResponse, GetRecordRequest, GreetRequest, GreetResponse, ListRecordsRequest, ListRecordsResponse,
-        PutRecordRequest, Record,
+        DeleteRecordRequest, DeleteRecordResponse, GetRecordRequest, GreetRequest, GreetResponse,
+        ListRecordsRequest, ListRecordsResponse, PutRecordRequest, Record,
     },
 };
 use tokio::time;
@@ -56,31 +56,58 @@ pub(crate) fn endpoint(uri: Uri) -> Endpoint {
 impl DataStore {
     pub(crate) fn new(endpoint: &Endpoint, attach: AttachToken) -> Self {
         let service = InterceptedService::new(endpoint.connect_lazy(), attach);
-        Self { client: DataStoreClient::new(service).max_decoding_message_size(MAX_ANSWER) }
+        Self {
+            client: DataStoreClient::new(service).max_decoding_message_size(MAX_ANSWER),
+        }
     }
 
     pub(crate) async fn greet(&self, request: GreetRequest) -> Result<GreetResponse, Status> {
-        self.call(request, async |mut client, request| client.greet(request).await).await
+        self.call(request, async |mut client, request| {
+            client.greet(request).await
+        })
+        .await
     }
 
     pub(crate) async fn get_record(&self, request: GetRecordRequest) -> Result<Record, Status> {
-        self.call(request, async |mut client, request| client.get_record(request).await).await
+        self.call(request, async |mut client, request| {
+            client.get_record(request).await
+        })
+        .await
     }
 
     pub(crate) async fn put_record(&self, request: PutRecordRequest) -> Result<Record, Status> {
-        self.call(request, async |mut client, request| client.put_record(request).await).await
+        self.call(request, async |mut client, request| {
+            client.put_record(request).await
+        })
+        .await
     }
 
-    pub(crate) async fn delete_record(&self, request: DeleteRecordRequest) -> Result<DeleteRecordResponse, Status> {
-        self.call(request, async |mut client, request| client.delete_record(request).await).await
+    pub(crate) async fn delete_record(
+        &self,
+        request: DeleteRecordRequest,
+    ) -> Result<DeleteRecordResponse, Status> {
+        self.call(request, async |mut client, request| {
+            client.delete_record(request).await
+        })
+        .await
     }
 
-    pub(crate) async fn list_records(&self, request: ListRecordsRequest) -> Result<ListRecordsResponse, Status> {
-        self.call(request, async |mut client, request| client.list_records(request).await).await
+    pub(crate) async fn list_records(
+        &self,
+        request: ListRecordsRequest,
+    ) -> Result<ListRecordsResponse, Status> {
+        self.call(request, async |mut client, request| {
+            client.list_records(request).await
+        })
+        .await
     }
 
     /// Makes one call. Whatever goes wrong is told as the api's own answer.
-    async fn call<Q, A, F>(&self, message: Q, method: impl FnOnce(Client, Request<Q>) -> F) -> Result<A, Status>
+    async fn call<Q, A, F>(
+        &self,
+        message: Q,
+        method: impl FnOnce(Client, Request<Q>) -> F,
+    ) -> Result<A, Status>
     where
         F: Future<Output = Result<Response<A>, Status>>,
     {

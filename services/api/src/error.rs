@@ -30,17 +30,32 @@ pub(crate) struct HttpError {
 pub(crate) fn from_data_store(status: &Status) -> Status {
     match status.code() {
         Code::Unauthenticated | Code::PermissionDenied => {
-            let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
-            tracing::error!(reason, message = status.message(), "The data store refuses the api itself");
+            let reason = status
+                .get_details_error_info()
+                .map(|info| info.reason)
+                .unwrap_or_default();
+            tracing::error!(
+                reason,
+                message = status.message(),
+                "The data store refuses the api itself"
+            );
             let details = ErrorDetails::with_error_info(reason, DATA_STORE, []);
-            Status::with_error_details(Code::Internal, "the data store refuses the api itself", details)
+            Status::with_error_details(
+                Code::Internal,
+                "the data store refuses the api itself",
+                details,
+            )
         }
         // Made by the channel: the connection failed, and the text is about addresses of ours.
         _ if status.source().is_some() => {
             tracing::warn!(%status, "Cannot reach the data store");
             let mut details = ErrorDetails::with_error_info("DATA_STORE_UNAVAILABLE", API, []);
             details.set_retry_info(Some(RETRY_DELAY));
-            Status::with_error_details(Code::Unavailable, "the data store cannot be reached", details)
+            Status::with_error_details(
+                Code::Unavailable,
+                "the data store cannot be reached",
+                details,
+            )
         }
         // As it is, without the headers it came with.
         code => Status::with_details(code, status.message(), status.details().to_vec().into()),
@@ -61,15 +76,26 @@ impl HttpError {
         Status::invalid_argument(message).into()
     }
 
+    #[cfg(test)]
+    pub(crate) fn into_test_parts(self) -> (StatusCode, String) {
+        (self.http, self.status.message().to_owned())
+    }
+
     /// The request is wrong in a way that HTTP has a status of its own for.
     pub(crate) fn new(http: StatusCode, code: Code, message: impl Into<String>) -> Self {
-        Self { http, status: Status::new(code, message) }
+        Self {
+            http,
+            status: Status::new(code, message),
+        }
     }
 }
 
 impl From<Status> for HttpError {
     fn from(status: Status) -> Self {
-        Self { http: http_status(&status), status }
+        Self {
+            http: http_status(&status),
+            status,
+        }
     }
 }
 
@@ -78,8 +104,15 @@ impl IntoResponse for HttpError {
         let body = status_json(&self.status).to_string() + "\n";
         let mut response = (self.http, body).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(delay) = self.status.get_details_retry_info().and_then(|info| info.retry_delay) {
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        if let Some(delay) = self
+            .status
+            .get_details_retry_info()
+            .and_then(|info| info.retry_delay)
+        {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs()));
         }
         response
@@ -92,7 +125,9 @@ fn http_status(status: &Status) -> StatusCode {
         Code::Ok => StatusCode::OK,
         // 499, nginx's "client closed request", which has no name of its own in RFC 9110.
         Code::Cancelled => StatusCode::from_u16(499).expect("499 must be a status code"),
-        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => {
+            StatusCode::BAD_REQUEST
+        }
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::PermissionDenied => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
@@ -107,7 +142,9 @@ fn http_status(status: &Status) -> StatusCode {
 }
 
 fn is_about_the_api(status: &Status) -> bool {
-    status.get_details_error_info().is_some_and(|info| info.domain == DATA_STORE)
+    status
+        .get_details_error_info()
+        .is_some_and(|info| info.domain == DATA_STORE)
 }
 
 #[cfg(test)]
@@ -156,21 +193,29 @@ mod tests {
 
             assert_eq!(status.code(), Code::Internal);
             let info = status.get_details_error_info().unwrap();
-            assert_eq!((info.reason.as_str(), info.domain.as_str()), ("TOKEN_REVOKED", "data-store"));
+            assert_eq!(
+                (info.reason.as_str(), info.domain.as_str()),
+                ("TOKEN_REVOKED", "data-store")
+            );
             assert_eq!(http(status), 502);
         }
     }
 
     #[test]
     fn what_the_data_store_says_of_the_request_is_passed_on() {
-        let details = ErrorDetails::with_error_info("KUBERNETES_UNAVAILABLE", "tonic-kube-auth", []);
-        let answer = Status::with_error_details(Code::Unavailable, "Kubernetes does not answer", details);
+        let details =
+            ErrorDetails::with_error_info("KUBERNETES_UNAVAILABLE", "tonic-kube-auth", []);
+        let answer =
+            Status::with_error_details(Code::Unavailable, "Kubernetes does not answer", details);
 
         let status = from_data_store(&answer);
 
         assert_eq!(status.code(), Code::Unavailable);
         assert_eq!(status.message(), "Kubernetes does not answer");
-        assert_eq!(status.get_details_error_info().unwrap().reason, "KUBERNETES_UNAVAILABLE");
+        assert_eq!(
+            status.get_details_error_info().unwrap().reason,
+            "KUBERNETES_UNAVAILABLE"
+        );
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use proto::{
     api::v1::api_server,
     records::v1::{
-        DeleteRecordRequest, DeleteRecordResponse, GetRecordRequest, GreetRequest, GreetResponse, ListRecordsRequest, ListRecordsResponse,
-        PutRecordRequest, Record,
+        DeleteRecordRequest, DeleteRecordResponse, GetRecordRequest, GreetRequest, GreetResponse,
+        ListRecordsRequest, ListRecordsResponse, PutRecordRequest, Record,
     },
 };
 use tonic::{Request, Response, Status, async_trait};
@@ -30,23 +30,53 @@ impl Api {
 
 #[async_trait]
 impl api_server::Api for Api {
-    async fn greet(&self, request: Request<GreetRequest>) -> Result<Response<GreetResponse>, Status> {
-        self.data_store.greet(request.into_inner()).await.map(Response::new)
+    async fn greet(
+        &self,
+        request: Request<GreetRequest>,
+    ) -> Result<Response<GreetResponse>, Status> {
+        self.data_store
+            .greet(request.into_inner())
+            .await
+            .map(Response::new)
     }
 
-    async fn get_record(&self, request: Request<GetRecordRequest>) -> Result<Response<Record>, Status> {
-        self.data_store.get_record(request.into_inner()).await.map(Response::new)
+    async fn get_record(
+        &self,
+        request: Request<GetRecordRequest>,
+    ) -> Result<Response<Record>, Status> {
+        self.data_store
+            .get_record(request.into_inner())
+            .await
+            .map(Response::new)
     }
 
-    async fn put_record(&self, request: Request<PutRecordRequest>) -> Result<Response<Record>, Status> {
-        self.data_store.put_record(request.into_inner()).await.map(Response::new)
+    async fn put_record(
+        &self,
+        request: Request<PutRecordRequest>,
+    ) -> Result<Response<Record>, Status> {
+        self.data_store
+            .put_record(request.into_inner())
+            .await
+            .map(Response::new)
     }
 
-    async fn delete_record(&self, request: Request<DeleteRecordRequest>) -> Result<Response<DeleteRecordResponse>, Status> {
-        self.data_store.delete_record(request.into_inner()).await.map(Response::new)
+    async fn delete_record(
+        &self,
+        request: Request<DeleteRecordRequest>,
+    ) -> Result<Response<DeleteRecordResponse>, Status> {
+        self.data_store
+            .delete_record(request.into_inner())
+            .await
+            .map(Response::new)
     }
 
-    async fn list_records(&self, request: Request<ListRecordsRequest>) -> Result<Response<ListRecordsResponse>, Status> {
-        self.data_store.list_records(request.into_inner()).await.map(Response::new)
+    async fn list_records(
+        &self,
+        request: Request<ListRecordsRequest>,
+    ) -> Result<Response<ListRecordsResponse>, Status> {
+        self.data_store
+            .list_records(request.into_inner())
+            .await
+            .map(Response::new)
     }
 }

@@ -16,7 +16,9 @@ use std::{io, net::SocketAddr};
 
 use axum::Router;
 use proto::api::v1::api_server::{ApiServer, SERVICE_NAME};
-use runtime::{Condition, Problems, Readiness, Server, Stopped, Tasks, admin, report_health, serve};
+use runtime::{
+    Condition, Problems, Readiness, Server, Stopped, Tasks, admin, report_health, serve,
+};
 use tokio::net::TcpListener;
 use tonic_health::server::HealthReporter;
 use tonic_kube_auth::{CurrentToken, TokenFollower};
@@ -50,20 +52,46 @@ impl Config {
         let endpoint = problems.check("--data-store-connstring", self.endpoint());
         let follower = problems.check("--token-path", self.follow_token().await);
         let attach = match (&follower, &endpoint) {
-            (Some(follower), Some(endpoint)) => problems.check("--data-store-connstring", self.attach(follower.token(), endpoint.uri())),
+            (Some(follower), Some(endpoint)) => problems.check(
+                "--data-store-connstring",
+                self.attach(follower.token(), endpoint.uri()),
+            ),
             _ => None,
         };
-        let grpc = problems.check("reflection", runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET));
-        let (Some(listener), Some(admin_listener), Some(endpoint), Some(follower), Some(attach), Some((mut routes, health))) =
-            (listener, admin_listener, endpoint, follower, attach, grpc)
+        let grpc = problems.check(
+            "reflection",
+            runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET),
+        );
+        let (
+            Some(listener),
+            Some(admin_listener),
+            Some(endpoint),
+            Some(follower),
+            Some(attach),
+            Some((mut routes, health)),
+        ) = (listener, admin_listener, endpoint, follower, attach, grpc)
         else {
             return Err(problems);
         };
 
         let data_store = data_store::DataStore::new(&endpoint, attach);
-        routes.add_service(ApiServer::new(grpc::Api::new(data_store.clone())).max_decoding_message_size(grpc::MAX_MESSAGE));
-        let router = routes.routes().into_axum_router().reset_fallback().merge(gateway::routes(data_store));
-        Ok(Bound { listener, admin_listener, router, health, readiness: Readiness::new(), follower })
+        routes.add_service(
+            ApiServer::new(grpc::Api::new(data_store.clone()))
+                .max_decoding_message_size(grpc::MAX_MESSAGE),
+        );
+        let router = routes
+            .routes()
+            .into_axum_router()
+            .reset_fallback()
+            .merge(gateway::routes(data_store));
+        Ok(Bound {
+            listener,
+            admin_listener,
+            router,
+            health,
+            readiness: Readiness::new(),
+            follower,
+        })
     }
 }
 
@@ -100,15 +128,24 @@ impl Bound {
     ///
     /// [`Stopped`] when one of its tasks ends before.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Stopped> {
-        let Self { listener, admin_listener, router, health, readiness, follower } = self;
+        let Self {
+            listener,
+            admin_listener,
+            router,
+            health,
+            readiness,
+            follower,
+        } = self;
         let token = readiness.condition("token");
         let mut tasks = Tasks::new();
-        tasks.spawn("token", |stop| stop.run_until_cancelled_owned(follow_token(follower.token(), token)));
-        tasks.spawn("health", {
-            let readiness = readiness.clone();
-            |stop| stop.run_until_cancelled_owned(report_health(health, SERVICE_NAME, readiness))
+        tasks.spawn_endless("token", follow_token(follower.token(), token));
+        tasks.spawn_endless(
+            "health",
+            report_health(health, SERVICE_NAME, readiness.clone()),
+        );
+        tasks.spawn("admin", |stop| {
+            serve(admin_listener, Server::new(admin(readiness)), stop)
         });
-        tasks.spawn("admin", |stop| serve(admin_listener, Server::new(admin(readiness)), stop));
         tasks.spawn("server", |stop| serve(listener, Server::new(router), stop));
         tracing::info!("Serving");
         tasks.run_until(shutdown).await?;

@@ -3,5 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runtime::program(async |config: api::Config, signals| Ok(config.bind().await?.run(signals).await?))
+    runtime::program(async |config: api::Config, signals| {
+        Ok(config.bind().await?.run(signals).await?)
+    })
 }

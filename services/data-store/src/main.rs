@@ -1,3 +1,9 @@
-//! The data store's program.
+//! The data store, as a program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::program(async |config: data_store::Config, signals| {
+        Ok(config.bind().await?.run(signals).await?)
+    })
+}

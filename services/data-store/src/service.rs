@@ -9,10 +9,11 @@ use proto::{
         ListRecordsRequest, ListRecordsResponse, PutRecordRequest, Record,
     },
 };
-use tonic::{Extensions, Request, Response, Status};
-use tonic_kube_auth::Clock;
+use tonic::{Request, Response, Status};
+use tonic_kube_auth::{Caller, Clock};
 
 use crate::{
+    caller,
     page_token::{self, PageTokenError},
     record::{self, RuleError},
     storage::{PageLimits, Storage, StorageError},
@@ -29,10 +30,6 @@ pub struct Service {
     storage: Storage,
     clock: Clock,
 }
-
-/// Who a caller was proven to be, until the library's proof takes its place.
-#[derive(Clone, Debug)]
-struct ProvenUsername(String);
 
 // === impl Service ===
 
@@ -52,10 +49,11 @@ impl Service {
 
 #[tonic::async_trait]
 impl DataStore for Service {
-    async fn greet(&self, _: Request<GreetRequest>) -> Result<Response<GreetResponse>, Status> {
+    async fn greet(&self, req: Request<GreetRequest>) -> Result<Response<GreetResponse>, Status> {
+        let caller = Caller::of(req.extensions())?;
         Ok(Response::new(GreetResponse {
             message: "Hello from data store. You have been authenticated".to_owned(),
-            caller: None,
+            caller: Some(caller::describe(caller)),
         }))
     }
 
@@ -71,7 +69,7 @@ impl DataStore for Service {
     }
 
     async fn put_record(&self, req: Request<PutRecordRequest>) -> Result<Response<Record>, Status> {
-        let updated_by = updated_by(req.extensions())?;
+        let updated_by = Caller::of(req.extensions())?.identity().username.clone();
         let req = req.into_inner();
         record::check_key(&req.key)?;
         record::check_value(&req.value)?;
@@ -152,13 +150,6 @@ fn unavailable(error: &StorageError) -> Status {
 
 fn no_record() -> Status {
     Status::not_found("no record under that key")
-}
-
-fn updated_by(extensions: &Extensions) -> Result<String, Status> {
-    extensions
-        .get::<ProvenUsername>()
-        .map(|username| username.0.clone())
-        .ok_or_else(|| Status::internal("nothing proves who is calling"))
 }
 
 fn chain(error: &dyn Error) -> String {

@@ -35,7 +35,11 @@ pub fn grpc_routes(descriptors: &'static [u8]) -> Result<(RoutesBuilder, HealthR
 pub async fn report_health(reporter: HealthReporter, service: &'static str, readiness: Readiness) {
     loop {
         let ready = readiness.is_ready();
-        let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+        let status = if ready {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
         for name in ["", service] {
             reporter.set_service_status(name, status).await;
         }

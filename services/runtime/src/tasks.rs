@@ -40,6 +40,17 @@ impl Tasks {
         self.names.push((handle.id(), name));
     }
 
+    /// Starts a task that has nothing to finish: it is dropped when the program is to stop.
+    pub fn spawn_endless(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.spawn(name, async move |stop| {
+            stop.run_until_cancelled(task).await;
+        });
+    }
+
     /// Runs until `shutdown` resolves, then tells every task to stop and waits for all of them.
     ///
     /// # Errors

@@ -1,5 +1,11 @@
-use std::time::{Duration, UNIX_EPOCH};
+use std::{
+    convert::Infallible,
+    future,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
+use futures::FutureExt as _;
 use proto::{
     datastore::v1::data_store_server::DataStore,
     records::v1::{
@@ -8,9 +14,10 @@ use proto::{
     },
 };
 use tonic::{Code, Request, Status};
-use tonic_kube_auth::Clock;
+use tonic_kube_auth::{AllowList, AuthLayer, Caller, Clock, Identity, Token};
+use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use super::{ProvenUsername, Service, unavailable};
+use super::{Service, unavailable};
 use crate::storage::{Address, Storage, StorageError};
 
 async fn mk_service(clock: Clock) -> Service {
@@ -32,9 +39,31 @@ fn mk_ticking_clock() -> Clock {
 /// A request of somebody who was proven to call.
 fn mk_request<T>(message: T) -> Request<T> {
     let mut req = Request::new(message);
-    req.extensions_mut()
-        .insert(ProvenUsername("system:serviceaccount:api:api".to_owned()));
+    req.extensions_mut().insert(mk_caller());
     req
+}
+
+/// Only a check that was passed can make a proof, so one is passed.
+fn mk_caller() -> Caller {
+    let identity = Arc::new(Identity {
+        username: "system:serviceaccount:api:api".to_owned(),
+        audiences: vec!["data-store".to_owned()],
+        expires_at: Some(UNIX_EPOCH + Duration::from_secs(2_000)),
+        ..Identity::default()
+    });
+    let authenticator = move |_token: &Token| future::ready(Ok(Arc::clone(&identity)));
+    let (tx, rx) = std::sync::mpsc::channel();
+    let handler = service_fn(move |req: http::Request<()>| {
+        let caller = Caller::of(req.extensions()).unwrap();
+        tx.send(caller.clone()).unwrap();
+        future::ready(Ok::<_, Infallible>(http::Response::new(())))
+    });
+    let allow: AllowList = "api/api".parse().unwrap();
+    let layer = AuthLayer::new(authenticator, "data-store".parse().unwrap(), allow);
+    let req = http::Request::builder().header("x-client-id", "e30.e30.c2ln");
+    let call = layer.layer(handler).oneshot(req.body(()).unwrap());
+    call.now_or_never().unwrap().unwrap();
+    rx.recv().unwrap()
 }
 
 async fn put(service: &Service, key: &str, value: impl AsRef<[u8]>) -> Result<Record, Status> {
@@ -76,15 +105,24 @@ async fn list(
 }
 
 #[tokio::test]
-async fn greets_in_the_articles_words() {
+async fn greets_in_the_articles_words_and_says_who_the_caller_was_proven_to_be() {
     let service = mk_stopped_service().await;
 
     let rsp = service.greet(mk_request(GreetRequest {})).await.unwrap();
 
+    let greeting = rsp.into_inner();
     assert_eq!(
-        rsp.into_inner().message,
+        greeting.message,
         "Hello from data store. You have been authenticated"
     );
+    let caller = greeting.caller.unwrap();
+    assert_eq!(caller.username, "system:serviceaccount:api:api");
+    assert_eq!(
+        (caller.namespace.as_str(), caller.service_account.as_str()),
+        ("api", "api")
+    );
+    assert_eq!(caller.audiences, ["data-store"]);
+    assert_eq!(caller.expire_time.unwrap().seconds, 2_000);
 }
 
 #[tokio::test]

@@ -1,0 +1,79 @@
+//! What an operator decides.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Parser;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use tonic_kube_auth::{Audience, TokenReviewer};
+
+/// Keeps records; admits only callers that authenticate and are allowed.
+///
+/// The Kubernetes API is found as kubectl finds it: through KUBECONFIG, or from inside the cluster.
+#[derive(Clone, Debug, Parser)]
+#[command(version)]
+pub struct Config {
+    /// Where to serve gRPC.
+    #[arg(long, env, default_value = "127.0.0.1:8081")]
+    pub listen_addr: SocketAddr,
+
+    /// Where to answer probes: /livez and /readyz.
+    #[arg(long, env, default_value = "127.0.0.1:9081")]
+    pub admin_addr: SocketAddr,
+
+    /// The audience that tokens must be minted for; required.
+    #[arg(long, env, default_value = "", hide_default_value = true)]
+    pub audience: String,
+
+    /// The service accounts that may call: namespace/name or namespace/*, separated by commas; required.
+    #[arg(long, env, default_value = "", hide_default_value = true)]
+    pub allow: String,
+
+    /// Where to keep records: redb:PATH for a file, or memory: to forget them at the end.
+    #[arg(long, env, default_value = "redb:data-store.redb")]
+    pub storage: String,
+
+    /// The kubeconfig to use instead of those that KUBECONFIG names.
+    #[arg(long)]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// How long Kubernetes may take over one review, for example 3s or 500ms.
+    #[arg(long, env, default_value = "3s", value_parser = humantime::parse_duration)]
+    pub review_timeout: Duration,
+
+    /// How many reviews may be under way at once; further calls are refused as OVERLOADED.
+    #[arg(long, env, default_value_t = 64)]
+    pub max_reviews_in_flight: usize,
+}
+
+/// The Kubernetes API cannot be asked with what was found.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no usable way to the Kubernetes API")]
+pub(crate) struct KubeconfigError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+// === impl Config ===
+
+impl Config {
+    pub(crate) fn reviewer(
+        &self,
+        config: kube::Config,
+        audience: &Audience,
+    ) -> Result<TokenReviewer, KubeconfigError> {
+        let reviewer = TokenReviewer::connect(config, audience.clone())
+            .map_err(|error| KubeconfigError(Box::new(error)))?;
+        Ok(reviewer
+            .with_deadline(self.review_timeout)
+            .with_max_in_flight(self.max_reviews_in_flight))
+    }
+
+    pub(crate) async fn kube_config(&self) -> Result<kube::Config, KubeconfigError> {
+        let Some(path) = &self.kubeconfig else {
+            let inferred = kube::Config::infer().await;
+            return inferred.map_err(|error| KubeconfigError(Box::new(error)));
+        };
+        let kubeconfig =
+            Kubeconfig::read_from(path).map_err(|error| KubeconfigError(Box::new(error)))?;
+        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+            .await
+            .map_err(|error| KubeconfigError(Box::new(error)))
+    }
+}
