@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
-use http::Uri;
+use http::{Uri, uri::Authority};
 use tonic::transport::Endpoint;
 use tonic_kube_auth::{
     AttachToken, CurrentToken, DEFAULT_TOKEN_PATH, PlaintextTarget, TokenFollower, TokenReadError,
@@ -59,13 +59,20 @@ impl Config {
         let uri: Uri = with_scheme
             .parse()
             .map_err(|_not_a_uri| ConnstringError::Form(text.to_owned()))?;
-        let has_only_an_authority = uri.path_and_query().is_none_or(|path| path == "/");
-        match (uri.scheme_str(), uri.host()) {
-            (Some("http"), Some(host)) if !host.is_empty() && has_only_an_authority => {
+        let authority = uri.authority().map(Authority::as_str).unwrap_or_default();
+        let host = uri.host().unwrap_or_default();
+        // The parser takes names for ports and users for hosts; only a host and a number are left standing here.
+        let is_host_and_port = match uri.port_u16() {
+            Some(port) => authority == format!("{host}:{port}"),
+            None => authority == host,
+        };
+        let ends_there = uri.path_and_query().is_none_or(|path| path == "/");
+        match uri.scheme_str() {
+            Some("http") if !host.is_empty() && is_host_and_port && ends_there => {
                 Ok(data_store::endpoint(uri))
             }
-            (Some("http") | None, _) => Err(ConnstringError::Form(text.to_owned())),
-            (Some(_other), _) => Err(ConnstringError::Scheme(text.to_owned())),
+            Some("http") | None => Err(ConnstringError::Form(text.to_owned())),
+            Some(_other) => Err(ConnstringError::Scheme(text.to_owned())),
         }
     }
 
