@@ -40,6 +40,8 @@
 //! }
 //! ```
 //!
+//! A program that only calls can leave out the feature `server`, and with it kube.
+//!
 //! # What it promises
 //!
 //! - No token, no audience, no rule, no answer: the outcome is "no". Every [`Refusal`] says whose fault it is.
@@ -47,19 +49,23 @@
 //!   `Debug`.
 //! - The handler runs only with a [`Caller`], which nothing but the checks can make.
 
-mod audience;
-mod authn;
-mod authz;
 mod claims;
 mod client;
 mod clock;
-mod identity;
-mod server;
+mod status_json;
 mod token;
 
-pub use audience::{Audience, AudienceError};
-pub use authn::{Authenticate, standing::Standing, token_review::TokenReviewer};
-pub use authz::{AllowList, AllowListError, Authorize};
+#[cfg(feature = "server")]
+mod audience;
+#[cfg(feature = "server")]
+mod authn;
+#[cfg(feature = "server")]
+mod authz;
+#[cfg(feature = "server")]
+mod identity;
+#[cfg(feature = "server")]
+mod server;
+
 pub use claims::{NotAJwt, UnverifiedClaims};
 pub use client::{
     attach::{AttachToken, PlaintextTarget},
@@ -67,14 +73,24 @@ pub use client::{
     source::{DEFAULT_TOKEN_PATH, TokenReadError, TokenSource},
 };
 pub use clock::Clock;
-pub use identity::{BoundObject, Identity, ServiceAccount};
-pub use server::{
-    body::ResponseBody,
-    caller::Caller,
-    future::ResponseFuture,
-    layer::AuthLayer,
-    refusal::{ERROR_DOMAIN, Malformed, Refusal},
-    service::Auth,
-    status_json::status_json,
-};
+pub use status_json::status_json;
 pub use token::{MAX_TOKEN_LENGTH, MalformedToken, Token};
+
+#[cfg(feature = "server")]
+pub use {
+    audience::{Audience, AudienceError},
+    authn::{Authenticate, standing::Standing, token_review::TokenReviewer},
+    authz::{AllowList, AllowListError, Authorize},
+    identity::{BoundObject, Identity, ServiceAccount},
+    server::{
+        body::ResponseBody,
+        caller::Caller,
+        future::ResponseFuture,
+        layer::AuthLayer,
+        refusal::{Malformed, Refusal},
+        service::Auth,
+    },
+};
+
+/// The `domain` of every `google.rpc.ErrorInfo` that this library makes.
+pub const ERROR_DOMAIN: &str = "tonic-kube-auth";

@@ -15,5 +15,4 @@ pub(crate) mod future;
 pub(crate) mod layer;
 pub(crate) mod refusal;
 pub(crate) mod service;
-pub(crate) mod status_json;
 pub(crate) mod verdict;

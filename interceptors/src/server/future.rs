@@ -10,10 +10,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, header, request::Parts};
 use pin_project_lite::pin_project;
 use tower::Service;
 
-use crate::{
-    Caller, Refusal,
-    server::{body::ResponseBody, status_json::status_json},
-};
+use crate::{Caller, Refusal, server::body::ResponseBody, status_json};
 
 /// Ends with what the checks found, and gives back the head of the request they looked at.
 type Review = Pin<Box<dyn Future<Output = (Result<Caller, Refusal>, Parts)> + Send>>;

@@ -6,10 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::{Audience, MalformedToken, NotAJwt};
-
-/// The `domain` of every `google.rpc.ErrorInfo` that this library makes.
-pub const ERROR_DOMAIN: &str = "tonic-kube-auth";
+use crate::{Audience, ERROR_DOMAIN, MalformedToken, NotAJwt};
 
 /// How long a caller should wait before it asks again, when waiting helps.
 const RETRY_DELAY: Duration = Duration::from_secs(1);

@@ -82,7 +82,7 @@ async fn follows_the_swap_of_the_projected_volume() {
 
 #[tokio::test(start_paused = true)]
 async fn finds_the_next_token_in_time_however_short_their_life() {
-    for life in [5, 30, 600, 3600, 86_400] {
+    for life in [10, 30, 600, 3600, 86_400] {
         let volume = Volume::new(&mk_token("first", life));
         let began = Instant::now();
         let follower = volume.follow().await;
@@ -112,7 +112,7 @@ async fn reads_at_least_once_a_minute_even_when_the_token_says_nothing_of_its_ex
     assert!(token.changed().await);
 
     assert!(
-        began.elapsed() <= Duration::from_secs(66),
+        began.elapsed() <= Duration::from_secs(61),
         "{:?}",
         began.elapsed()
     );

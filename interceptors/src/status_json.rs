@@ -58,7 +58,7 @@ fn code_name(code: Code) -> &'static str {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests {
     use serde_json::json;
 
