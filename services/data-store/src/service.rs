@@ -1,7 +1,5 @@
 //! The methods of the contract: check what is asked, ask the storage, say what came of it.
 
-use std::error::Error;
-
 use proto::{
     datastore::v1::data_store_server::{DataStore, DataStoreServer},
     records::v1::{
@@ -144,23 +142,12 @@ impl From<PageTokenError> for Status {
 
 /// Tells the caller that it may try again, and the operator why it has to.
 fn unavailable(error: &StorageError) -> Status {
-    tracing::error!(error = chain(error), "Storage failed");
+    tracing::error!(error = runtime::chain(error), "Storage failed");
     Status::unavailable("the storage does not answer; try again later")
 }
 
 fn no_record() -> Status {
     Status::not_found("no record under that key")
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ mod tasks;
 pub use admin::admin;
 pub use grpc::{grpc_routes, report_health};
 pub use listen::{ListenError, listen};
-pub use problem::Problems;
+pub use problem::{Problems, chain};
 pub use program::{Failure, Signals, program};
 pub use readiness::{Condition, Readiness};
 pub use serve::{Server, serve};

@@ -9,7 +9,13 @@ use std::{
 ///
 /// It is filled with [`Problems::check`] and ends a start with [`Problems::none`]: one run shows all of it.
 #[derive(Debug, Default)]
-pub struct Problems(Vec<String>);
+pub struct Problems(Vec<Problem>);
+
+#[derive(Debug)]
+struct Problem {
+    flag: String,
+    what: String,
+}
 
 // === impl Problems ===
 
@@ -22,22 +28,31 @@ impl Problems {
 
     /// Keeps the value, or notes the error, with its causes, under the flag that decides about it.
     pub fn check<T, E: Error>(&mut self, flag: &str, result: Result<T, E>) -> Option<T> {
-        match result {
-            Ok(value) => Some(value),
-            Err(error) => {
-                let mut line = format!("{flag}: {error}");
-                let mut source = error.source();
-                while let Some(cause) = source {
-                    let cause_text = cause.to_string();
-                    if !line.contains(&cause_text) {
-                        let _infallible = write!(line, ": {cause_text}");
-                    }
-                    source = cause.source();
-                }
-                self.0.push(line);
-                None
+        result
+            .map_err(|error| {
+                self.0.push(Problem {
+                    flag: flag.to_owned(),
+                    what: chain(&error),
+                })
+            })
+            .ok()
+    }
+
+    /// Keeps the value, or takes over the problems of a program that is part of this one, whose flags have other names here.
+    pub fn check_part<T>(&mut self, result: Result<T, Self>, flags: &[(&str, &str)]) -> Option<T> {
+        let problems = match result {
+            Ok(value) => return Some(value),
+            Err(problems) => problems,
+        };
+        self.0.extend(problems.0.into_iter().map(|problem| {
+            let renamed = flags.iter().find(|(theirs, _ours)| *theirs == problem.flag);
+            let flag = renamed.map_or(problem.flag, |(_theirs, ours)| (*ours).to_owned());
+            Problem {
+                flag,
+                what: problem.what,
             }
-        }
+        }));
+        None
     }
 
     /// Succeeds when nothing is wrong.
@@ -54,13 +69,29 @@ impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("cannot start:")?;
         for problem in &self.0 {
-            write!(f, "\n  {problem}")?;
+            write!(f, "\n  {}: {}", problem.flag, problem.what)?;
         }
         Ok(())
     }
 }
 
 impl Error for Problems {}
+
+/// An error and what caused it, on one line.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Some errors say what their cause says.
+        if !text.contains(&cause_text) {
+            let _infallible = write!(text, ": {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
 
 #[cfg(test)]
 mod tests {
@@ -80,6 +111,22 @@ mod tests {
         assert_eq!(
             text,
             "cannot start:\n  --audience: is empty\n  --storage: is read-only"
+        );
+    }
+
+    #[test]
+    fn the_problems_of_a_part_are_told_under_the_flags_of_the_whole() {
+        let mut part = Problems::new();
+        part.check("--listen-addr", Err::<(), _>(io::Error::other("is taken")));
+        part.check("--storage", Err::<(), _>(io::Error::other("is full")));
+        let mut whole = Problems::new();
+
+        whole.check_part(part.none(), &[("--listen-addr", "--api-addr")]);
+
+        let text = whole.none().unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "cannot start:\n  --api-addr: is taken\n  --storage: is full"
         );
     }
 }

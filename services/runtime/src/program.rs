@@ -1,7 +1,6 @@
 //! From `main` to exit code.
 
 use std::{
-    error::Error,
     io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
 };
@@ -10,7 +9,7 @@ use clap::{Parser, error::ErrorKind};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::{Problems, Stopped};
+use crate::{Problems, Stopped, problem::chain};
 
 /// Bad configuration, as sysexits.h names it.
 const EX_USAGE: u8 = 64;
@@ -54,7 +53,7 @@ pub fn program<A: Parser>(run: impl AsyncFnOnce(A, Signals) -> Result<(), Failur
     match block_on(args, run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            say(&describe(&failure));
+            say(&chain(&failure));
             failure.exit_code()
         }
     }
@@ -115,17 +114,6 @@ fn answer_instead_of_running(answer: &clap::Error) -> ExitCode {
         Ok(()) => ExitCode::from(EX_USAGE),
         Err(_nobody_reads) => ExitCode::FAILURE,
     }
-}
-
-fn describe(failure: &Failure) -> String {
-    let mut text = failure.to_string();
-    let mut source = failure.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// The last words go to standard error as they are: they are for a person, whatever the log filter says.
