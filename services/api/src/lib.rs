@@ -12,14 +12,13 @@ mod error;
 mod gateway;
 mod grpc;
 
-use std::{io, net::SocketAddr};
+use std::net::SocketAddr;
 
 use axum::Router;
 use proto::api::v1::api_server::{ApiServer, SERVICE_NAME};
 use runtime::{
-    Condition, Problems, Readiness, Server, Stopped, Tasks, admin, report_health, serve,
+    Condition, Listener, Problems, Readiness, Server, Stopped, Tasks, admin, report_health, serve,
 };
-use tokio::net::TcpListener;
 use tonic_health::server::HealthReporter;
 use tonic_kube_auth::{CurrentToken, TokenFollower};
 
@@ -28,8 +27,8 @@ pub use self::config::Config;
 /// An api whose sockets are bound and whose token has been read, but that serves nobody yet.
 #[derive(Debug)]
 pub struct Bound {
-    listener: TcpListener,
-    admin_listener: TcpListener,
+    listener: Listener,
+    admin_listener: Listener,
     router: Router,
     health: HealthReporter,
     readiness: Readiness,
@@ -99,21 +98,15 @@ impl Config {
 
 impl Bound {
     /// Where HTTP and gRPC are served.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system does not tell.
-    pub fn addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.listener.addr()
     }
 
     /// Where probes are answered.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system does not tell.
-    pub fn admin_addr(&self) -> io::Result<SocketAddr> {
-        self.admin_listener.local_addr()
+    #[must_use]
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_listener.addr()
     }
 
     /// Whether it is ready: it has a token to call with.

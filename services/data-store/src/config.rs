@@ -53,6 +53,21 @@ pub(crate) struct KubeconfigError(#[source] Box<dyn std::error::Error + Send + S
 // === impl Config ===
 
 impl Config {
+    /// The program's own defaults, for those it must be told.
+    #[must_use]
+    pub fn new(audience: &str, allow: &str) -> Self {
+        Self {
+            listen_addr: ([127, 0, 0, 1], 8081).into(),
+            admin_addr: ([127, 0, 0, 1], 9081).into(),
+            audience: audience.to_owned(),
+            allow: allow.to_owned(),
+            storage: "redb:data-store.redb".to_owned(),
+            kubeconfig: None,
+            review_timeout: Duration::from_secs(3),
+            max_reviews_in_flight: 64,
+        }
+    }
+
     pub(crate) fn reviewer(
         &self,
         config: kube::Config,
@@ -75,5 +90,28 @@ impl Config {
         kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
             .await
             .map_err(|error| KubeconfigError(Box::new(error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::Config;
+
+    #[test]
+    fn the_command_line_has_the_same_defaults() {
+        let parsed = Config::parse_from([
+            "data-store",
+            "--audience",
+            "data-store",
+            "--allow",
+            "api/api",
+        ]);
+
+        assert_eq!(
+            format!("{parsed:?}"),
+            format!("{:?}", Config::new("data-store", "api/api"))
+        );
     }
 }

@@ -13,12 +13,11 @@ mod service;
 mod standing;
 mod storage;
 
-use std::{io, net::SocketAddr};
+use std::net::SocketAddr;
 
 use axum::Router;
 use proto::datastore::v1::data_store_server::SERVICE_NAME;
-use runtime::{Problems, Readiness, Server, Stopped, Tasks, admin, report_health, serve};
-use tokio::net::TcpListener;
+use runtime::{Listener, Problems, Readiness, Server, Stopped, Tasks, admin, report_health, serve};
 use tonic::service::LayerExt as _;
 use tonic_health::server::HealthReporter;
 use tonic_kube_auth::{AllowList, Audience, AuthLayer, Clock, TokenReviewer};
@@ -32,8 +31,8 @@ pub use storage::{
 /// A data store whose sockets are bound and whose storage is open, but that serves nobody yet.
 #[derive(Debug)]
 pub struct Bound {
-    listener: TcpListener,
-    admin_listener: TcpListener,
+    listener: Listener,
+    admin_listener: Listener,
     router: Router,
     health: HealthReporter,
     readiness: Readiness,
@@ -110,21 +109,15 @@ impl Config {
 
 impl Bound {
     /// Where gRPC is served.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system does not tell.
-    pub fn addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.listener.addr()
     }
 
     /// Where probes are answered.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system does not tell.
-    pub fn admin_addr(&self) -> io::Result<SocketAddr> {
-        self.admin_listener.local_addr()
+    #[must_use]
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_listener.addr()
     }
 
     /// Whether it is ready: Kubernetes answers its reviews.

@@ -16,7 +16,7 @@ mod tasks;
 
 pub use admin::admin;
 pub use grpc::{grpc_routes, report_health};
-pub use listen::{ListenError, listen};
+pub use listen::{ListenError, Listener, listen};
 pub use problem::{Problems, chain};
 pub use program::{Failure, Signals, program};
 pub use readiness::{Condition, Readiness};

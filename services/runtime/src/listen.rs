@@ -2,7 +2,14 @@
 
 use std::{io, net::SocketAddr};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+
+/// A socket that listens, and the address it really has. Connections wait in its backlog until somebody accepts them.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    addr: SocketAddr,
+}
 
 /// Why a program cannot listen where it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -17,15 +24,33 @@ pub struct ListenError {
     source: io::Error,
 }
 
-/// Listens on an address. Port 0 takes a free one; [`TcpListener::local_addr`] says which.
+/// Listens on an address. Port 0 takes a free one; [`Listener::addr`] says which.
 ///
 /// # Errors
 ///
 /// [`ListenError`] when the address is in use, not this machine's, or not ours to take.
-pub async fn listen(addr: SocketAddr) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(addr)
-        .await
-        .map_err(|source| ListenError { addr, source })
+pub async fn listen(addr: SocketAddr) -> Result<Listener, ListenError> {
+    let listen = async {
+        let socket = TcpListener::bind(addr).await?;
+        let addr = socket.local_addr()?;
+        Ok(Listener { socket, addr })
+    };
+    listen.await.map_err(|source| ListenError { addr, source })
+}
+
+// === impl Listener ===
+
+impl Listener {
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _peer) = self.socket.accept().await?;
+        Ok(stream)
+    }
 }
 
 #[cfg(test)]
@@ -35,11 +60,10 @@ mod tests {
     #[tokio::test]
     async fn an_address_in_use_is_named_in_the_error() {
         let first = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let addr = first.local_addr().unwrap();
 
-        let error = listen(addr).await.unwrap_err().to_string();
+        let error = listen(first.addr()).await.unwrap_err().to_string();
 
-        assert!(error.contains(&addr.to_string()), "{error}");
+        assert!(error.contains(&first.addr().to_string()), "{error}");
         assert!(error.contains("in use"), "{error}");
     }
 }

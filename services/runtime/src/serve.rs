@@ -10,14 +10,16 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time,
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
+
+use crate::Listener;
 
 /// Connections served at once; further ones wait in the kernel's backlog.
 const MAX_CONNECTIONS: usize = 10_000;
@@ -125,7 +127,7 @@ impl Server {
 /// # Cancel safety
 ///
 /// Dropping it closes the socket and every connection at once.
-pub async fn serve(listener: TcpListener, server: Server, stop: CancellationToken) {
+pub async fn serve(listener: Listener, server: Server, stop: CancellationToken) {
     let mut connections = JoinSet::new();
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
 
@@ -170,15 +172,14 @@ pub async fn serve(listener: TcpListener, server: Server, stop: CancellationToke
 }
 
 async fn accept(
-    listener: &TcpListener,
+    listener: &Listener,
     permits: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits)
         .acquire_owned()
         .await
         .map_err(io::Error::other)?;
-    let (stream, _peer) = listener.accept().await?;
-    Ok((stream, permit))
+    Ok((listener.accept().await?, permit))
 }
 
 fn report_panic(ended: Result<(), tokio::task::JoinError>) {

@@ -1,0 +1,95 @@
+//! What listens where, and what to try.
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use crate::{run, seed};
+
+/// What to tell the person who started it.
+#[derive(Debug)]
+pub(super) struct Guide {
+    kubernetes: SocketAddr,
+    kubeconfig: PathBuf,
+    data_store_kubeconfig: PathBuf,
+    api_token: PathBuf,
+    services: Option<Services>,
+}
+
+#[derive(Debug)]
+struct Services {
+    data_store: SocketAddr,
+    data_store_admin: SocketAddr,
+    api: SocketAddr,
+    api_admin: SocketAddr,
+}
+
+// === impl Guide ===
+
+impl Guide {
+    pub(super) fn new(cluster: &run::Bound) -> Self {
+        let paths = cluster.paths();
+        Self {
+            kubernetes: cluster.address(),
+            kubeconfig: near(paths.admin_kubeconfig()),
+            data_store_kubeconfig: near(paths.data_store_kubeconfig()),
+            api_token: near(paths.api_token()),
+            services: None,
+        }
+    }
+
+    pub(super) fn add_services(&mut self, data_store: &data_store::Bound, api: &api::Bound) {
+        self.services = Some(Services {
+            data_store: data_store.addr(),
+            data_store_admin: data_store.admin_addr(),
+            api: api.addr(),
+            api_admin: api.admin_addr(),
+        });
+    }
+}
+
+impl fmt::Display for Guide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kubernetes, kubeconfig, data_store_kubeconfig, api_token, services } = self;
+        let (kubeconfig, audience) = (kubeconfig.display(), seed::AUDIENCE);
+        let Some(Services { data_store, data_store_admin, api, api_admin }) = services else {
+            return write!(
+                f,
+                "
+  Kubernetes API   https://{kubernetes}   kubectl --kubeconfig {kubeconfig} get pods -A
+
+Start the services against it, each in a terminal of its own:
+
+  KUBECONFIG={} cargo run --bin data-store -- --audience {audience} --allow api/api
+  cargo run --bin api -- --token-path {}
+
+Stop with Ctrl-C.",
+                data_store_kubeconfig.display(),
+                api_token.display(),
+            );
+        };
+        write!(
+            f,
+            "
+  api              http://{api}    HTTP and gRPC; probes on http://{api_admin}/readyz
+  data store       {data_store}           gRPC; probes on http://{data_store_admin}/readyz
+  Kubernetes API   https://{kubernetes}   kubectl --kubeconfig {kubeconfig} get pods -A
+  the api's token  {}
+
+Try:
+
+  curl http://{api}/
+  curl -X PUT http://{api}/v1/records/greeting -H 'content-type: text/plain' --data 'hi there'
+  curl http://{api}/v1/records/greeting
+  grpcurl -plaintext {data_store} datastore.v1.DataStore/Greet
+  grpcurl -plaintext -H \"authorization: Bearer $(kubectl --kubeconfig {kubeconfig} create token api -n api --audience {audience})\" {data_store} datastore.v1.DataStore/Greet
+
+Stop with Ctrl-C.",
+            api_token.display(),
+        )
+    }
+}
+
+/// As short as it can be written from here.
+fn near(path: PathBuf) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).map_or(path.clone(), PathBuf::from)
+}
