@@ -1,1 +1,3 @@
+//! The stand-in cluster as a program; the library half is complete, the wiring is not here yet.
+
 fn main() {}

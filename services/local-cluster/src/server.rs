@@ -1,0 +1,80 @@
+//! The API server: the cluster's API on a socket, over TLS.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use runtime::{CancellationToken, ListenError, Server, listen, serve};
+use tokio::net::TcpListener;
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::{
+    api,
+    cluster::Cluster,
+    pki::{Pki, PkiError},
+};
+
+/// An API server that can be bound, stopped, and bound again: the cluster is what lasts.
+#[derive(Clone, Debug)]
+pub struct ApiServer {
+    cluster: Cluster,
+    tls: Arc<ServerConfig>,
+}
+
+/// An API server with its socket. Connections wait in the backlog until it runs.
+#[derive(Debug)]
+pub struct BoundApiServer {
+    server: ApiServer,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+// === impl ApiServer ===
+
+impl ApiServer {
+    /// Serves `cluster` with a certificate made for the addresses of this machine and `address`.
+    ///
+    /// # Errors
+    ///
+    /// [`PkiError`] when the certificate cannot be made.
+    pub fn new(cluster: Cluster, pki: &Pki, address: SocketAddr) -> Result<Self, PkiError> {
+        let tls = pki.serving(address.ip())?;
+        Ok(Self { cluster, tls })
+    }
+
+    /// Binds a socket; port 0 takes any that is free.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError`] when the address is taken or not ours.
+    pub async fn bind(&self, address: SocketAddr) -> Result<BoundApiServer, ListenError> {
+        let listener = listen(address).await?;
+        // What the socket says, for port 0; it cannot fail to know, but then what was asked is the best guess.
+        let address = listener.local_addr().unwrap_or(address);
+        let server = self.clone();
+        Ok(BoundApiServer {
+            server,
+            listener,
+            address,
+        })
+    }
+}
+
+// === impl BoundApiServer ===
+
+impl BoundApiServer {
+    /// The address of the socket.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is cancelled; then watches end, and calls under way finish.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self {
+            server,
+            listener,
+            address,
+        } = self;
+        let router = api::router(server.cluster, address, stop.clone());
+        serve(listener, Server::new(router).with_tls(server.tls), stop).await;
+    }
+}
