@@ -1,1 +1,70 @@
+//! A stand-in for a Kubernetes cluster on a laptop: the API server's endpoints that matter to who calls, and the kubelet's
+//! projection of tokens into files.
 //!
+//! ```text
+//!            ┌──────────── Cluster ───────────┐
+//!  kubectl ─▶│ ApiServer ─ objects, keys, clock │── Kubelet ─▶ FOLDER/pods/NAMESPACE/POD/VOLUME/…
+//!            └────────────────────────────────┘
+//! ```
+//!
+//! It answers as a real kube-apiserver was recorded to answer; `tests/replay.rs` holds it to that. It does not run pods,
+//! reconcile deployments or survive a restart with anything but its keys: objects made through the API are gone then.
+//!
+//! Start with [`Config`]; a test that wants its own keys, objects or time starts with [`Cluster::builder`].
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "Kubernetes objects are JSON values here: reading what one does not have gives null, and what is written to was checked to be an object"
+)]
+
+mod access_review;
+mod api;
+mod authenticate;
+mod cluster;
+mod failure;
+mod files;
+mod go;
+mod judge;
+mod keys;
+mod kubeconfig;
+mod kubelet;
+mod local;
+mod objects;
+mod pki;
+mod rbac;
+mod review;
+mod run;
+mod secret;
+mod seed;
+mod server;
+mod token;
+mod token_request;
+mod user;
+
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+pub use self::{
+    cluster::{Cluster, ClusterBuilder, ISSUER},
+    failure::Failure,
+    files::FileError,
+    keys::{KeyError, SigningKey, VerifyingKey},
+    kubelet::{Kubelet, KubeletConfig, ProjectionError},
+    local::{Args, Local},
+    pki::{Pki, PkiError},
+    run::{BindError, Bound, Config, Paths},
+    secret::Secret,
+    server::{ApiServer, BoundApiServer},
+    user::User,
+};
+
+/// A time as Kubernetes writes it.
+fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+/// The text of a JSON string; empty for anything else, as an absent field is to Kubernetes.
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

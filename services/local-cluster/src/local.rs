@@ -102,7 +102,12 @@ impl Args {
         };
         let mut guide = Guide::new(&cluster);
         if self.cluster_only {
-            return Ok(Local { cluster, services: None, guide, began });
+            return Ok(Local {
+                cluster,
+                services: None,
+                guide,
+                began,
+            });
         }
 
         say("Starting the data store and the api in it");
@@ -115,7 +120,9 @@ impl Args {
                 ("--kubeconfig", "--folder"),
             ],
         );
-        let data_store_addr = data_store.as_ref().map_or(self.data_store_addr, data_store::Bound::addr);
+        let data_store_addr = data_store
+            .as_ref()
+            .map_or(self.data_store_addr, data_store::Bound::addr);
         let api = self.api(cluster.paths(), data_store_addr).bind().await;
         let api = problems.check_part(
             api,
@@ -130,7 +137,12 @@ impl Args {
             return Err(problems);
         };
         guide.add_services(&data_store, &api);
-        Ok(Local { cluster, services: Some(Services { data_store, api }), guide, began })
+        Ok(Local {
+            cluster,
+            services: Some(Services { data_store, api }),
+            guide,
+            began,
+        })
     }
 
     async fn bind_cluster(&self) -> Result<run::Bound, BindError> {
@@ -180,7 +192,12 @@ impl Local {
     ///
     /// [`Stopped`] when a task of any of them ends before.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Stopped> {
-        let Self { cluster, services, guide, began } = self;
+        let Self {
+            cluster,
+            services,
+            guide,
+            began,
+        } = self;
         let Some(Services { data_store, api }) = services else {
             say(&guide.to_string());
             return cluster.run(shutdown).await;
@@ -188,17 +205,25 @@ impl Local {
         let readiness = [data_store.readiness(), api.readiness()];
         let (stop_data_store, stop_cluster) = (CancellationToken::new(), CancellationToken::new());
         let api = async {
-            let ended = api.run(shutdown).instrument(tracing::info_span!("api")).await;
+            let ended = api
+                .run(shutdown)
+                .instrument(tracing::info_span!("api"))
+                .await;
             stop_data_store.cancel();
             ended
         };
         let data_store = async {
             let stop = stop_data_store.cancelled();
-            let ended = data_store.run(stop).instrument(tracing::info_span!("data-store")).await;
+            let ended = data_store
+                .run(stop)
+                .instrument(tracing::info_span!("data-store"))
+                .await;
             stop_cluster.cancel();
             ended
         };
-        let cluster = cluster.run(stop_cluster.cancelled()).instrument(tracing::info_span!("cluster"));
+        let cluster = cluster
+            .run(stop_cluster.cancelled())
+            .instrument(tracing::info_span!("cluster"));
         let announce = async {
             announce(&readiness, &guide, began).await;
             Ok(())
@@ -217,7 +242,10 @@ async fn announce(readiness: &[Readiness], guide: &Guide, began: Instant) {
         }
     };
     if time::timeout(PATIENCE, all_ready).await.is_ok() {
-        say(&format!("Ready after {} ms\n{guide}", began.elapsed().as_millis()));
+        say(&format!(
+            "Ready after {} ms\n{guide}",
+            began.elapsed().as_millis()
+        ));
     } else {
         let missing: String = readiness.iter().map(Readiness::to_string).collect();
         say(&format!("Not ready yet:\n{missing}{guide}"));

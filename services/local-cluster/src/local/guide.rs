@@ -1,6 +1,10 @@
 //! What listens where, and what to try.
 
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use crate::{run, seed};
 
@@ -29,9 +33,9 @@ impl Guide {
         let paths = cluster.paths();
         Self {
             kubernetes: cluster.address(),
-            kubeconfig: near(paths.admin_kubeconfig()),
-            data_store_kubeconfig: near(paths.data_store_kubeconfig()),
-            api_token: near(paths.api_token()),
+            kubeconfig: near(&paths.admin_kubeconfig()),
+            data_store_kubeconfig: near(&paths.data_store_kubeconfig()),
+            api_token: near(&paths.api_token()),
             services: None,
         }
     }
@@ -48,9 +52,21 @@ impl Guide {
 
 impl fmt::Display for Guide {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kubernetes, kubeconfig, data_store_kubeconfig, api_token, services } = self;
+        let Self {
+            kubernetes,
+            kubeconfig,
+            data_store_kubeconfig,
+            api_token,
+            services,
+        } = self;
         let (kubeconfig, audience) = (kubeconfig.display(), seed::AUDIENCE);
-        let Some(Services { data_store, data_store_admin, api, api_admin }) = services else {
+        let Some(Services {
+            data_store,
+            data_store_admin,
+            api,
+            api_admin,
+        }) = services
+        else {
             return write!(
                 f,
                 "
@@ -89,7 +105,7 @@ Stop with Ctrl-C.",
 }
 
 /// As short as it can be written from here.
-fn near(path: PathBuf) -> PathBuf {
+fn near(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here).map_or(path.clone(), PathBuf::from)
+    path.strip_prefix(&here).unwrap_or(path).to_owned()
 }
