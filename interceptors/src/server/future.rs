@@ -102,7 +102,7 @@ fn refuse<R>(refusal: &Refusal, request: &HeaderMap) -> Response<ResponseBody<R>
     if is_grpc(request) {
         return status.into_http::<()>().map(|()| ResponseBody::refusal(""));
     }
-    let mut response = Response::new(ResponseBody::refusal(status_json(&status).to_string()));
+    let mut response = Response::new(ResponseBody::refusal(status_json(&status)));
     *response.status_mut() = refusal.http_status();
     *response.headers_mut() = refusal.http_headers();
     response.headers_mut().insert(

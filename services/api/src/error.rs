@@ -101,7 +101,7 @@ impl From<Status> for HttpError {
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let body = status_json(&self.status).to_string() + "\n";
+        let body = status_json(&self.status) + "\n";
         let mut response = (self.http, body).into_response();
         let headers = response.headers_mut();
         headers.insert(

@@ -3,6 +3,8 @@
 use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -17,7 +19,8 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
+use tower::ServiceExt;
+use tracing::{Instrument as _, Span};
 
 use crate::Listener;
 
@@ -103,8 +106,13 @@ impl Server {
             .keep_alive_interval(KEEP_ALIVE)
             .max_concurrent_streams(MAX_STREAMS)
             .max_header_list_size(MAX_HEADERS);
+        // HTTP/2 runs each call in a task of hyper's own, which knows nothing of our span.
+        let span = Span::current();
+        let service = ServiceExt::<Request<Incoming>>::map_future(self.router, move |call| {
+            call.instrument(span.clone())
+        });
         let connection =
-            http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router));
+            http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         tokio::pin!(connection);
 
         let ended = tokio::select! {
