@@ -32,6 +32,7 @@ pub struct Bound {
     router: Router,
     health: HealthReporter,
     readiness: Readiness,
+    token: Condition,
     follower: TokenFollower,
 }
 
@@ -83,12 +84,16 @@ impl Config {
             .into_axum_router()
             .reset_fallback()
             .merge(gateway::routes(data_store));
+        // Made here, so that nobody finds it ready before it has shown that it is.
+        let readiness = Readiness::new();
+        let token = readiness.condition("token");
         Ok(Bound {
             listener,
             admin_listener,
             router,
             health,
-            readiness: Readiness::new(),
+            readiness,
+            token,
             follower,
         })
     }
@@ -127,9 +132,9 @@ impl Bound {
             router,
             health,
             readiness,
+            token,
             follower,
         } = self;
-        let token = readiness.condition("token");
         let mut tasks = Tasks::new();
         tasks.spawn_endless("token", follow_token(follower.token(), token));
         tasks.spawn_endless(

@@ -36,6 +36,7 @@ pub struct Bound {
     router: Router,
     health: HealthReporter,
     readiness: Readiness,
+    kubernetes: Condition,
     reviewer: TokenReviewer,
 }
 
@@ -94,12 +95,16 @@ impl Config {
         let service = Service::new(storage, Clock::system()).into_server();
         routes.add_service(auth.named_layer(service));
         let router = routes.routes().into_axum_router();
+        // Made here, so that nobody finds it ready before it has shown that it is.
+        let readiness = Readiness::new();
+        let kubernetes = readiness.condition("kubernetes");
         Ok(Bound {
             listener,
             admin_listener,
             router,
             health,
-            readiness: Readiness::new(),
+            readiness,
+            kubernetes,
             reviewer,
         })
     }
@@ -138,9 +143,9 @@ impl Bound {
             router,
             health,
             readiness,
+            kubernetes,
             reviewer,
         } = self;
-        let kubernetes = readiness.condition("kubernetes");
         let mut tasks = Tasks::new();
         tasks.spawn_endless("standing", standing::follow(reviewer, kubernetes));
         tasks.spawn_endless(

@@ -186,6 +186,13 @@ impl Local {
         &self.cluster
     }
 
+    /// Where the api and the data store are served; nothing when only the cluster runs.
+    #[must_use]
+    pub fn addrs(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let Services { data_store, api } = self.services.as_ref()?;
+        Some((api.addr(), data_store.addr()))
+    }
+
     /// Runs until `shutdown` resolves; then stops the api first, the data store next, and the cluster last, so that calls under way finish.
     ///
     /// # Errors

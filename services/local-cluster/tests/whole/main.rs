@@ -1,0 +1,14 @@
+//! The whole way over real sockets: curl → api → token → data store → TokenReview → stand-in, and every way it can fail.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that finds what it does not expect is to panic, in its helpers too"
+)]
+
+mod gateway;
+mod outcomes;
+mod programs;
+mod recovery;
+mod support;
+mod way;

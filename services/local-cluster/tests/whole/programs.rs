@@ -1,0 +1,1 @@
+//! What the three programs print: everything a person needs, and no token.
