@@ -17,7 +17,9 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use proto::datastore::v1::data_store_server::SERVICE_NAME;
-use runtime::{Listener, Problems, Readiness, Server, Stopped, Tasks, admin, report_health, serve};
+use runtime::{
+    Condition, Listener, Problems, Readiness, Server, Stopped, Tasks, admin, report_health, serve,
+};
 use tonic::service::LayerExt as _;
 use tonic_health::server::HealthReporter;
 use tonic_kube_auth::{AllowList, Audience, AuthLayer, Clock, TokenReviewer};
