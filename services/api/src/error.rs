@@ -1,10 +1,10 @@
 //! What goes wrong behind the api, and how its callers are told: in gRPC, and in HTTP.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use tonic::{Code, Status};
+use tonic::{Code, Status, TimeoutExpired};
 use tonic_kube_auth::status_json;
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -28,44 +28,52 @@ pub(crate) struct HttpError {
 ///
 /// A caller of the api has nothing to do with the api's own identity: when the data store refuses that, the fault is ours.
 pub(crate) fn from_data_store(status: &Status) -> Status {
+    // Made by the channel and not by the data store: the text is about addresses of ours.
+    if let Some(source) = status.source() {
+        return if is_timeout(source) {
+            data_store_is_slow()
+        } else {
+            data_store_is_away(status)
+        };
+    }
     match status.code() {
         Code::Unauthenticated | Code::PermissionDenied => {
-            let reason = status
-                .get_details_error_info()
-                .map(|info| info.reason)
-                .unwrap_or_default();
+            let info = status.get_details_error_info();
+            let reason = info.map(|info| info.reason).unwrap_or_default();
             tracing::error!(
                 reason,
                 message = status.message(),
                 "The data store refuses the api itself"
             );
             let details = ErrorDetails::with_error_info(reason, DATA_STORE, []);
-            Status::with_error_details(
-                Code::Internal,
-                "the data store refuses the api itself",
-                details,
-            )
-        }
-        // Made by the channel: the connection failed, and the text is about addresses of ours.
-        _ if status.source().is_some() => {
-            tracing::warn!(%status, "Cannot reach the data store");
-            let mut details = ErrorDetails::with_error_info("DATA_STORE_UNAVAILABLE", API, []);
-            details.set_retry_info(Some(RETRY_DELAY));
-            Status::with_error_details(
-                Code::Unavailable,
-                "the data store cannot be reached",
-                details,
-            )
+            let message = "the data store refuses the api itself";
+            Status::with_error_details(Code::Internal, message, details)
         }
         // As it is, without the headers it came with.
         code => Status::with_details(code, status.message(), status.details().to_vec().into()),
     }
 }
 
+fn data_store_is_away(status: &Status) -> Status {
+    tracing::warn!(%status, "Cannot reach the data store");
+    let mut details = ErrorDetails::with_error_info("DATA_STORE_UNAVAILABLE", API, []);
+    details.set_retry_info(Some(RETRY_DELAY));
+    Status::with_error_details(
+        Code::Unavailable,
+        "the data store cannot be reached",
+        details,
+    )
+}
+
 /// The data store let the deadline pass.
 pub(crate) fn data_store_is_slow() -> Status {
     tracing::warn!("The data store does not answer in time");
     Status::deadline_exceeded("the data store did not answer in time")
+}
+
+/// Whether it was the channel's own timer, which runs as long as ours and sometimes wins.
+fn is_timeout(source: &(dyn Error + 'static)) -> bool {
+    source.is::<TimeoutExpired>() || source.source().is_some_and(is_timeout)
 }
 
 // === impl HttpError ===
@@ -149,7 +157,7 @@ fn is_about_the_api(status: &Status) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tonic::{Code, Status};
+    use tonic::{Code, Status, TimeoutExpired};
     use tonic_types::{ErrorDetails, StatusExt as _};
 
     use super::{HttpError, from_data_store};
@@ -227,5 +235,15 @@ mod tests {
         assert_eq!(status.code(), Code::Unavailable);
         assert!(!status.message().contains("10.0.0.1"));
         assert!(status.get_details_retry_info().is_some());
+    }
+
+    #[test]
+    fn a_deadline_that_the_channel_keeps_is_a_deadline_too() {
+        let late = Status::from_error(Box::new(TimeoutExpired(())));
+
+        let status = from_data_store(&late);
+
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert_eq!(http(status), 504);
     }
 }
