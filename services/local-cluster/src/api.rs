@@ -9,6 +9,7 @@
 mod body;
 mod discovery;
 mod present;
+mod protobuf;
 mod request_info;
 mod resource;
 mod select;
