@@ -1,5 +1,6 @@
 //! The keys service-account tokens are signed and verified with.
 
+mod entropy;
 mod spki;
 
 use std::fmt;
@@ -11,8 +12,13 @@ use ring::{
     rsa::{KeyPair, PublicKeyComponents},
     signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaPublicKeyComponents},
 };
-use rsa::{Generate as _, pkcs8::EncodePrivateKey as _};
+use rsa::pkcs8::EncodePrivateKey as _;
 use serde_json::{Value, json};
+
+use self::entropy::Entropy;
+
+/// What Kubernetes' own tools make. The signature is most of a token's length, so a longer key would make other tokens.
+const BITS: usize = 2048;
 
 /// A key that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -129,8 +135,8 @@ impl SigningKey {
     ///
     /// [`KeyError`] when the operating system gives no randomness.
     pub fn generate() -> Result<Vec<u8>, KeyError> {
-        let key =
-            rsa::PrivateKey::try_generate().map_err(|error| KeyError::new(error.to_string()))?;
+        let key = rsa::PrivateKey::new(&mut Entropy::new(), BITS)
+            .map_err(|error| KeyError::new(error.to_string()))?;
         let der = key
             .to_pkcs8_der()
             .map_err(|error| KeyError::new(error.to_string()))?;
