@@ -26,6 +26,9 @@ use crate::{failure::Failure, text};
 /// More objects than anybody needs on a laptop, few enough to list in one answer.
 const LIMIT: usize = 10_000;
 
+/// The most one of them may take, written as JSON.
+const MAX_SIZE: usize = 128 * 1024;
+
 /// Makes a uid for an object that brings none, from its kind, namespace and name.
 type Uids = Box<dyn Fn(&Kind, &str, &str) -> String + Send + Sync>;
 
@@ -128,6 +131,9 @@ impl Objects {
     ) -> Result<Arc<Value>, Failure> {
         let mut state = self.lock();
         let object = prepare::complete(&state, kind, namespace, object)?;
+        if object.to_string().len() > MAX_SIZE {
+            return Err(Failure::too_large(MAX_SIZE));
+        }
         let created = state.insert(kind, object, &self.clock)?;
         if *kind == NAMESPACE {
             let account = json!({ "metadata": { "name": "default" } });
