@@ -4,10 +4,20 @@ use http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::{cluster::Cluster, failure::Failure, judge::judge, user::User};
 
+/// `kubectl --as` and its kin.
+const IMPERSONATION: &str = "impersonate-";
+
 /// Reads the bearer token of a request. Without one the caller is anonymous; with a bad one it is refused.
 ///
 /// A service-account token must be meant for the API server itself.
 pub(crate) fn authenticate(cluster: &Cluster, headers: &HeaderMap) -> Result<User, Failure> {
+    // Answering as if it were not there would answer for the wrong user.
+    if headers
+        .keys()
+        .any(|name| name.as_str().starts_with(IMPERSONATION))
+    {
+        return Err(Failure::bad_request("impersonation is not supported here"));
+    }
     let Some(header) = headers.get(AUTHORIZATION) else {
         return Ok(User::anonymous());
     };

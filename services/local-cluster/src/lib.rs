@@ -30,6 +30,7 @@ mod kubeconfig;
 mod kubelet;
 mod local;
 mod objects;
+mod paths;
 mod pki;
 mod rbac;
 mod review;
@@ -37,14 +38,12 @@ mod run;
 mod secret;
 mod seed;
 mod server;
+mod text;
 mod token;
 mod token_request;
 mod user;
 
-use std::time::SystemTime;
-
-use serde_json::Value;
-
+use self::text::{rfc3339, text};
 pub use self::{
     cluster::{Cluster, ClusterBuilder, ISSUER},
     failure::Failure,
@@ -52,19 +51,10 @@ pub use self::{
     keys::{KeyError, SigningKey, VerifyingKey},
     kubelet::{Kubelet, KubeletConfig, ProjectionError},
     local::{Args, Local},
+    paths::Paths,
     pki::{Pki, PkiError},
-    run::{BindError, Bound, Config, Paths},
+    run::{BindError, Bound, Config},
     secret::Secret,
     server::{ApiServer, BoundApiServer},
     user::User,
 };
-
-/// A time as Kubernetes writes it.
-fn rfc3339(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
-}
-
-/// The text of a JSON string; empty for anything else, as an absent field is to Kubernetes.
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}

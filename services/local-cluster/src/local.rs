@@ -17,7 +17,8 @@ use tracing::Instrument as _;
 
 use self::guide::Guide;
 use crate::{
-    run::{self, BindError, Paths},
+    paths::Paths,
+    run::{self, BindError},
     seed,
 };
 

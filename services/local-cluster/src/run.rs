@@ -1,11 +1,6 @@
 //! From settings to a running stand-in: [`Config`] → [`Bound`] → [`Bound::run`].
 
-use std::{
-    io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use runtime::{ListenError, Stopped, Tasks};
 use tonic_kube_auth::Clock;
@@ -13,9 +8,9 @@ use tonic_kube_auth::Clock;
 use crate::{
     cluster::Cluster,
     failure::Failure,
-    files::{self, FileError, blocking},
-    kubeconfig,
-    kubelet::{Kubelet, KubeletConfig, ProjectionError, volume_folder},
+    files::{FileError, blocking},
+    kubelet::{Kubelet, KubeletConfig, ProjectionError},
+    paths::Paths,
     pki::{Pki, PkiError},
     seed,
     server::{ApiServer, BoundApiServer},
@@ -44,12 +39,6 @@ pub struct Bound {
     server: ApiServer,
     api_server: BoundApiServer,
     kubelet: Kubelet,
-}
-
-/// Where the stand-in keeps what. All paths are absolute.
-#[derive(Clone, Debug)]
-pub struct Paths {
-    folder: PathBuf,
 }
 
 /// The stand-in cannot be set up.
@@ -112,7 +101,7 @@ impl Config {
             path: folder,
             source,
         })?;
-        let paths = Paths { folder };
+        let paths = Paths::new(folder);
         let pki_folder = paths.pki();
         let pki = blocking(move || Pki::open(&pki_folder)).await?;
         let mut builder = Cluster::builder(pki.signing_key()?)
@@ -190,68 +179,5 @@ impl Bound {
         let mut tasks = Tasks::new();
         self.spawn(&mut tasks);
         tasks.run_until(shutdown).await
-    }
-}
-
-// === impl Paths ===
-
-impl Paths {
-    /// The folder everything is in.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// The keys.
-    #[must_use]
-    pub fn pki(&self) -> PathBuf {
-        self.folder.join("pki")
-    }
-
-    /// The certificate that clients of the API server trust.
-    #[must_use]
-    pub fn ca_certificate(&self) -> PathBuf {
-        self.pki().join(crate::pki::CA_CERTIFICATE)
-    }
-
-    /// The pods' volumes: `NAMESPACE/POD/VOLUME/…`.
-    #[must_use]
-    pub fn pods(&self) -> PathBuf {
-        self.folder.join("pods")
-    }
-
-    /// The api's token for the data store, kept fresh by the kubelet.
-    #[must_use]
-    pub fn api_token(&self) -> PathBuf {
-        volume_folder(&self.pods(), seed::API, seed::API, seed::API_VOLUME).join(seed::API_TOKEN)
-    }
-
-    /// For kubectl.
-    #[must_use]
-    pub fn admin_kubeconfig(&self) -> PathBuf {
-        self.folder.join("kubeconfig")
-    }
-
-    /// For the data store, which is not in a cluster: it names the files of its pod's volume.
-    #[must_use]
-    pub fn data_store_kubeconfig(&self) -> PathBuf {
-        self.folder.join("data-store.kubeconfig")
-    }
-
-    fn write_kubeconfigs(&self, server: SocketAddr, pki: &Pki) -> Result<(), FileError> {
-        let admin = kubeconfig::of_admin(server, pki.ca_certificate(), pki.admin_token());
-        files::replace(&self.admin_kubeconfig(), admin.as_bytes())?;
-        let volume = volume_folder(
-            &self.pods(),
-            seed::DATA_STORE,
-            seed::DATA_STORE,
-            seed::ACCESS_VOLUME,
-        );
-        let (ca, token) = (
-            volume.join(seed::ACCESS_CA),
-            volume.join(seed::ACCESS_TOKEN),
-        );
-        let data_store = kubeconfig::of_pod(server, &ca, &token, seed::DATA_STORE);
-        files::replace(&self.data_store_kubeconfig(), data_store.as_bytes())
     }
 }

@@ -33,7 +33,7 @@ const RECORDED: u64 = 1_795_454_840;
 const RECORDED_NODE: &str = "vm";
 
 /// How many recorded exchanges there are, and how many of them this test must replay: all but the list and the watch, whose
-/// objects are another cluster's; they have tests of their own in `watch.rs`.
+/// objects are another cluster's; they have tests of their own, in `tests/watch.rs` and `src/api/watch/tests.rs`.
 const EXCHANGES: usize = 81;
 const REPLAYED: usize = 79;
 const ELSEWHERE: [&str; 2] = [

@@ -1,14 +1,20 @@
-//! Reads a request's body: bounded, JSON, an object, and of the kind the path promises.
+//! Reads a request's body: bounded, JSON or protobuf, an object, and of the kind the path promises.
 
-use axum::extract::Request;
+use axum::{body::to_bytes, extract::Request};
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use super::request_info::RequestInfo;
+use super::{protobuf, request_info::RequestInfo};
 use crate::{failure::Failure, go, text};
 
 /// kube-apiserver's limit.
 const LIMIT: usize = 3 * 1024 * 1024;
+
+const JSON: &str = "application/json";
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
+/// The only kind a request may leave out.
+const OPTIONS: &str = "DeleteOptions";
 
 /// The body of a request that creates a `kind`.
 pub(super) async fn read(
@@ -37,31 +43,26 @@ pub(super) async fn read(
 
 /// A body of any kind; an empty object when there is none, as a deletion may have none.
 pub(super) async fn read_options(request: Request) -> Result<Value, Failure> {
-    if request.headers().get(CONTENT_TYPE).is_none() {
-        return Ok(json!({}));
-    }
-    read_any(request, "DeleteOptions").await
+    read_any(request, OPTIONS).await
 }
 
 async fn read_any(request: Request, kind: &str) -> Result<Value, Failure> {
-    let is_json = match request.headers().get(CONTENT_TYPE) {
-        None => true,
-        Some(content_type) => {
-            let essence = content_type.to_str().unwrap_or_default().split(';').next();
-            essence.is_some_and(|essence| essence.trim() == "application/json")
-        }
+    let is_protobuf = match content_type(&request) {
+        None | Some(JSON) => false,
+        Some(PROTOBUF) => true,
+        Some(_) => return Err(Failure::unsupported_media_type()),
     };
-    if !is_json {
-        return Err(Failure::unsupported_media_type());
-    }
-    let bytes = axum::body::to_bytes(request.into_body(), LIMIT)
+    let bytes = to_bytes(request.into_body(), LIMIT)
         .await
         .map_err(|error| {
             tracing::debug!(%error, "Cannot read a body");
             Failure::too_large(LIMIT)
         })?;
-    if bytes.is_empty() && kind == "DeleteOptions" {
+    if bytes.is_empty() && kind == OPTIONS {
         return Ok(json!({}));
+    }
+    if is_protobuf {
+        return protobuf::to_json(&bytes).map_err(|error| Failure::bad_request(error.to_string()));
     }
     let complain = |problem: &str| {
         Failure::bad_request(format!(
@@ -77,4 +78,11 @@ async fn read_any(request: Request, kind: &str) -> Result<Value, Failure> {
         ));
     }
     Ok(body)
+}
+
+/// Without its parameters.
+fn content_type(request: &Request) -> Option<&str> {
+    let content_type = request.headers().get(CONTENT_TYPE)?;
+    let essence = content_type.to_str().unwrap_or_default().split(';').next();
+    essence.map(str::trim)
 }

@@ -9,9 +9,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
-    Api,
     body::{read, read_options},
-    created,
+    handler::{Api, created},
     present::Form,
     request_info::{RequestInfo, ResourceInfo},
     select::Selector,

@@ -197,3 +197,6 @@ fn next_bookmark(end: Instant) -> Option<Instant> {
         .filter(|farewell| *farewell > now)?;
     Some((now + BOOKMARKS).min(farewell))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::Accepted;
+use super::check::Accepted;
 
 /// kube-apiserver's lifetime of a positive verdict. Negative ones it does not keep.
 const LIFETIME: Duration = Duration::from_secs(10);
@@ -63,7 +63,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::{Cache, LIFETIME, LIMIT};
-    use crate::{judge::Accepted, user::User};
+    use crate::{judge::check::Accepted, user::User};
 
     fn mk_accepted() -> Accepted {
         Accepted {

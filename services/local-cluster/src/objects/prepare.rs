@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    State,
     kind::{Kind, NAMESPACE, NODE, POD, SERVICE_ACCOUNT},
     name::{is_label, is_path_segment, is_subdomain},
+    state::State,
 };
 use crate::{
     failure::{Failure, FieldProblem},

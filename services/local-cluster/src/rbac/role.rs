@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Attempt, members};
+use super::decide::{Attempt, members};
 use crate::text;
 
 const ALL: &str = "*";

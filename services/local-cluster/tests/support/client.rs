@@ -8,7 +8,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use http::{Request, header};
+use http::{HeaderName, Request, Response, header, request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
     body::{Bytes, Incoming},
@@ -85,24 +85,19 @@ impl Client {
         accept: Option<&str>,
         body: Option<String>,
     ) -> Answer {
-        let rsp = self.open(method, path, bearer, accept, body).await;
-        let status = rsp.status().as_u16();
-        let content_type = rsp.headers().get(header::CONTENT_TYPE);
-        let content_type = content_type
-            .map_or("", |value| value.to_str().expect("ASCII"))
-            .to_owned();
-        let body = rsp
-            .into_body()
-            .collect()
-            .await
-            .expect("the body must end well")
-            .to_bytes();
-        let body = String::from_utf8(body.to_vec()).expect("the body must be text");
-        Answer {
-            status,
-            content_type,
-            body,
-        }
+        read(self.open(method, path, bearer, accept, body).await).await
+    }
+
+    /// Sends a request with a header of its own.
+    pub async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        bearer: Option<&str>,
+        header: (HeaderName, &str),
+    ) -> Answer {
+        let req = mk_request(method, path, bearer, None, None).header(header.0, header.1);
+        read(self.request(req, None).await).await
     }
 
     /// Sends a request and leaves the body to be read piece by piece.
@@ -113,7 +108,12 @@ impl Client {
         bearer: Option<&str>,
         accept: Option<&str>,
         body: Option<String>,
-    ) -> http::Response<Incoming> {
+    ) -> Response<Incoming> {
+        let req = mk_request(method, path, bearer, accept, body.as_deref());
+        self.request(req, body).await
+    }
+
+    async fn request(&self, req: request::Builder, body: Option<String>) -> Response<Incoming> {
         let stream = TcpStream::connect(self.address)
             .await
             .expect("the server must listen");
@@ -125,25 +125,55 @@ impl Client {
             .expect("the certificate must be trusted");
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
         tokio::spawn(connection);
-        let mut req = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "test");
-        if let Some(token) = bearer {
-            req = req.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
-        if let Some(accept) = accept {
-            req = req.header(header::ACCEPT, accept);
-        }
-        if body.is_some() {
-            req = req.header(header::CONTENT_TYPE, "application/json");
-        }
         let body = Full::new(Bytes::from(body.unwrap_or_default()));
         let req = req.body(body).expect("the request must be valid");
         sender
             .send_request(req)
             .await
             .expect("there must be an answer")
+    }
+}
+
+fn mk_request(
+    method: &str,
+    path: &str,
+    bearer: Option<&str>,
+    accept: Option<&str>,
+    body: Option<&str>,
+) -> request::Builder {
+    let mut req = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, "test");
+    if let Some(token) = bearer {
+        req = req.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    if let Some(accept) = accept {
+        req = req.header(header::ACCEPT, accept);
+    }
+    if body.is_some() {
+        req = req.header(header::CONTENT_TYPE, "application/json");
+    }
+    req
+}
+
+async fn read(rsp: Response<Incoming>) -> Answer {
+    let status = rsp.status().as_u16();
+    let content_type = rsp.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type
+        .map_or("", |value| value.to_str().expect("ASCII"))
+        .to_owned();
+    let body = rsp
+        .into_body()
+        .collect()
+        .await
+        .expect("the body must end well")
+        .to_bytes();
+    let body = String::from_utf8(body.to_vec()).expect("the body must be text");
+    Answer {
+        status,
+        content_type,
+        body,
     }
 }
 

@@ -1,9 +1,10 @@
 use serde_json::{Value, json};
 use tonic_kube_auth::Clock;
 
-use super::{
-    LIMIT, Objects,
+use super::Objects;
+use crate::objects::{
     kind::{NAMESPACE, POD, SERVICE_ACCOUNT},
+    state::LIMIT,
 };
 
 fn mk_objects() -> Objects {
