@@ -17,44 +17,30 @@
     reason = "Kubernetes objects are JSON values here: reading what one does not have gives null, and what is written to was checked to be an object"
 )]
 
-mod access_review;
-mod api;
-mod authenticate;
-mod cluster;
-mod failure;
+mod api_server;
 mod files;
-mod go;
-mod judge;
-mod keys;
 mod kubeconfig;
 mod kubelet;
 mod local;
-mod objects;
 mod paths;
 mod pki;
-mod rbac;
-mod review;
 mod run;
 mod secret;
 mod seed;
-mod server;
-mod text;
-mod token;
-mod token_request;
-mod user;
 
-use self::text::{rfc3339, text};
 pub use self::{
-    cluster::{Cluster, ClusterBuilder, ISSUER},
-    failure::Failure,
+    api_server::{
+        cluster::{Cluster, ClusterBuilder, ISSUER},
+        failure::Failure,
+        keys::{KeyError, SigningKey, VerifyingKey},
+        server::{ApiServer, BoundApiServer},
+        user::User,
+    },
     files::FileError,
-    keys::{KeyError, SigningKey, VerifyingKey},
     kubelet::{Kubelet, KubeletConfig, ProjectionError},
     local::{Args, Local},
     paths::Paths,
     pki::{Pki, PkiError},
     run::{BindError, Bound, Config},
     secret::Secret,
-    server::{ApiServer, BoundApiServer},
-    user::User,
 };

@@ -18,9 +18,9 @@ use tokio_rustls::rustls::{
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _},
 };
 
+use crate::api_server::keys::{KeyError, SigningKey};
 use crate::{
     files::{self, FileError},
-    keys::{KeyError, SigningKey},
     secret::Secret,
 };
 

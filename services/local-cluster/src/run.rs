@@ -5,16 +5,18 @@ use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 use runtime::{ListenError, Stopped, Tasks};
 use tonic_kube_auth::Clock;
 
-use crate::{
+use crate::api_server::{
     cluster::Cluster,
     failure::Failure,
+    server::{ApiServer, BoundApiServer},
+    user::User,
+};
+use crate::{
     files::{FileError, blocking},
     kubelet::{Kubelet, KubeletConfig, ProjectionError},
     paths::Paths,
     pki::{Pki, PkiError},
     seed,
-    server::{ApiServer, BoundApiServer},
-    user::User,
 };
 
 /// How to set up the stand-in.

@@ -9,13 +9,13 @@ use super::{
     swap::{self, Files},
     task::{Kubelet, ProjectionError, VolumeId},
 };
-use crate::{
+use crate::api_server::{
     failure::Failure,
-    files::blocking,
     rfc3339, text,
     token_request::{self, Asked},
     user::User,
 };
+use crate::files::blocking;
 
 // === impl Kubelet ===
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{failure::FieldProblem, go::quoted, objects::is_label, text};
+use crate::api_server::{failure::FieldProblem, go::quoted, objects::is_label, text};
 
 /// What Kubernetes gives a source that names no lifetime.
 const DEFAULT_SECONDS: i64 = 3600;

@@ -16,13 +16,8 @@ use tokio::{
 };
 
 use super::{source::Volume, swap};
-use crate::{
-    cluster::Cluster,
-    failure::Failure,
-    files::{FileError, blocking},
-    objects::kind::POD,
-    text,
-};
+use crate::api_server::{cluster::Cluster, failure::Failure, objects::kind::POD, text};
+use crate::files::{FileError, blocking};
 
 /// A token is replaced when so much of its life is over, or a day, as the kubelet does.
 const RENEW_AFTER: f64 = 0.8;

@@ -1,0 +1,67 @@
+//! The API server: the cluster's API on a socket, over TLS.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use runtime::{CancellationToken, ListenError, Listener, Server, listen, serve};
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::api_server::{api, cluster::Cluster};
+use crate::pki::{Pki, PkiError};
+
+/// An API server that can be bound, stopped, and bound again: the cluster is what lasts.
+#[derive(Clone, Debug)]
+pub struct ApiServer {
+    cluster: Cluster,
+    tls: Arc<ServerConfig>,
+}
+
+/// An API server with its socket. Connections wait in the backlog until it runs.
+#[derive(Debug)]
+pub struct BoundApiServer {
+    server: ApiServer,
+    listener: Listener,
+}
+
+// === impl ApiServer ===
+
+impl ApiServer {
+    /// Serves `cluster` with a certificate made for the addresses of this machine and `address`.
+    ///
+    /// # Errors
+    ///
+    /// [`PkiError`] when the certificate cannot be made.
+    pub fn new(cluster: Cluster, pki: &Pki, address: SocketAddr) -> Result<Self, PkiError> {
+        let tls = pki.serving(address.ip())?;
+        Ok(Self { cluster, tls })
+    }
+
+    /// Binds a socket; port 0 takes any that is free.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError`] when the address is taken or not ours.
+    pub async fn bind(&self, address: SocketAddr) -> Result<BoundApiServer, ListenError> {
+        let listener = listen(address).await?;
+        Ok(BoundApiServer {
+            server: self.clone(),
+            listener,
+        })
+    }
+}
+
+// === impl BoundApiServer ===
+
+impl BoundApiServer {
+    /// The address of the socket.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.listener.addr()
+    }
+
+    /// Serves until `stop` is cancelled; then watches end, and calls under way finish.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { server, listener } = self;
+        let router = api::router(server.cluster, listener.addr(), stop.clone());
+        serve(listener, Server::new(router).with_tls(server.tls), stop).await;
+    }
+}
