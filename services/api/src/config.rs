@@ -46,6 +46,11 @@ pub(crate) enum ConnstringError {
     Scheme(String),
 }
 
+/// The library's refusal to send a token in plaintext, and the flag that allows it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} with --allow-plaintext-token")]
+pub(crate) struct PlaintextError(PlaintextTarget);
+
 // === impl Config ===
 
 impl Config {
@@ -84,12 +89,12 @@ impl Config {
         &self,
         token: CurrentToken,
         target: &Uri,
-    ) -> Result<AttachToken, PlaintextTarget> {
+    ) -> Result<AttachToken, PlaintextError> {
         if self.allow_plaintext_token {
             tracing::warn!(%target, "The token may be sent in plaintext, as --allow-plaintext-token says");
             return Ok(AttachToken::in_plaintext_to_anywhere(token));
         }
-        AttachToken::new(token, target)
+        AttachToken::new(token, target).map_err(PlaintextError)
     }
 }
 
