@@ -42,7 +42,7 @@ pub(crate) fn from_data_store(status: &Status) -> Status {
             let reason = info.map(|info| info.reason).unwrap_or_default();
             tracing::error!(
                 reason,
-                message = status.message(),
+                answer = status.message(),
                 "The data store refuses the api itself"
             );
             let details = ErrorDetails::with_error_info(reason, DATA_STORE, []);

@@ -17,9 +17,8 @@ use std::net::SocketAddr;
 use axum::Router;
 use proto::api::v1::api_server::{ApiServer, SERVICE_NAME};
 use runtime::{
-    Condition, Listener, Problems, Readiness, Server, Stopped, Tasks, admin, report_health, serve,
+    Condition, Health, Listener, Problems, Readiness, Server, Stopped, Tasks, admin, serve,
 };
-use tonic_health::server::HealthReporter;
 use tonic_kube_auth::{CurrentToken, TokenFollower};
 
 pub use self::config::Config;
@@ -30,7 +29,7 @@ pub struct Bound {
     listener: Listener,
     admin_listener: Listener,
     router: Router,
-    health: HealthReporter,
+    health: Health,
     readiness: Readiness,
     token: Condition,
     follower: TokenFollower,
@@ -58,21 +57,13 @@ impl Config {
             ),
             _ => None,
         };
-        let grpc = problems.check(
-            "reflection",
-            runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET),
-        );
-        let (
-            Some(listener),
-            Some(admin_listener),
-            Some(endpoint),
-            Some(follower),
-            Some(attach),
-            Some((mut routes, health)),
-        ) = (listener, admin_listener, endpoint, follower, attach, grpc)
+        let (Some(listener), Some(admin_listener), Some(endpoint), Some(follower), Some(attach)) =
+            (listener, admin_listener, endpoint, follower, attach)
         else {
             return Err(problems);
         };
+        let (mut routes, health) =
+            runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET, SERVICE_NAME).await;
 
         let data_store = data_store::DataStore::new(&endpoint, attach);
         routes.add_service(
@@ -137,10 +128,7 @@ impl Bound {
         } = self;
         let mut tasks = Tasks::new();
         tasks.spawn_endless("token", follow_token(follower.token(), token));
-        tasks.spawn_endless(
-            "health",
-            report_health(health, SERVICE_NAME, readiness.clone()),
-        );
+        tasks.spawn_endless("health", health.follow(readiness.clone()));
         tasks.spawn("admin", |stop| {
             serve(admin_listener, Server::new(admin(readiness)), stop)
         });

@@ -18,10 +18,9 @@ use std::net::SocketAddr;
 use axum::Router;
 use proto::datastore::v1::data_store_server::SERVICE_NAME;
 use runtime::{
-    Condition, Listener, Problems, Readiness, Server, Stopped, Tasks, admin, report_health, serve,
+    Condition, Health, Listener, Problems, Readiness, Server, Stopped, Tasks, admin, serve,
 };
 use tonic::service::LayerExt as _;
-use tonic_health::server::HealthReporter;
 use tonic_kube_auth::{AllowList, Audience, AuthLayer, Clock, TokenReviewer};
 
 pub use config::Config;
@@ -36,7 +35,7 @@ pub struct Bound {
     listener: Listener,
     admin_listener: Listener,
     router: Router,
-    health: HealthReporter,
+    health: Health,
     readiness: Readiness,
     kubernetes: Condition,
     reviewer: TokenReviewer,
@@ -68,10 +67,6 @@ impl Config {
             }
             _ => None,
         };
-        let grpc = problems.check(
-            "reflection",
-            runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET),
-        );
         let (
             Some(listener),
             Some(admin_listener),
@@ -79,19 +74,12 @@ impl Config {
             Some(allow),
             Some(storage),
             Some(reviewer),
-            Some((mut routes, health)),
-        ) = (
-            listener,
-            admin_listener,
-            audience,
-            allow,
-            storage,
-            reviewer,
-            grpc,
-        )
+        ) = (listener, admin_listener, audience, allow, storage, reviewer)
         else {
             return Err(problems);
         };
+        let (mut routes, health) =
+            runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET, SERVICE_NAME).await;
 
         let auth = AuthLayer::new(reviewer.clone(), audience, allow);
         let service = Service::new(storage, Clock::system()).into_server();
@@ -150,10 +138,7 @@ impl Bound {
         } = self;
         let mut tasks = Tasks::new();
         tasks.spawn_endless("standing", standing::follow(reviewer, kubernetes));
-        tasks.spawn_endless(
-            "health",
-            report_health(health, SERVICE_NAME, readiness.clone()),
-        );
+        tasks.spawn_endless("health", health.follow(readiness.clone()));
         tasks.spawn("admin", |stop| {
             serve(admin_listener, Server::new(admin(readiness)), stop)
         });

@@ -1,48 +1,72 @@
 //! What every gRPC server here offers to anybody: health checks and reflection.
 
 use tonic::service::{Routes, RoutesBuilder};
-use tonic_health::{ServingStatus, server::HealthReporter};
-use tonic_reflection::server::{Builder, Error};
+use tonic_health::{ServingStatus, pb::health_server, server::HealthReporter};
+use tonic_reflection::server::Builder;
 
 use crate::Readiness;
 
+const COMPILED_IN: &str = "descriptors are compiled in and must decode";
+
+/// Tells gRPC health checks whether a program is ready.
+#[derive(Debug)]
+pub struct Health {
+    reporter: HealthReporter,
+    service: &'static str,
+}
+
 /// Starts the routes of a gRPC server with health (`grpc.health.v1`) and reflection (v1, and v1alpha for older clients).
 ///
-/// `descriptors` are those of the services to come. Kubelet's probes carry no token, and what reflection tells is public: put the check for
-/// callers on the services that are added, not on these. The reporter is for [`report_health`].
+/// `service` is the one to come, and `descriptors` are its own, maybe among others'. Kubelet's probes carry no token, and what reflection
+/// tells is public: the check for callers belongs on the service that is added, not on these.
 ///
-/// # Errors
+/// # Panics
 ///
-/// When `descriptors` cannot be decoded.
-pub fn grpc_routes(descriptors: &'static [u8]) -> Result<(RoutesBuilder, HealthReporter), Error> {
-    let (reporter, health) = tonic_health::server::health_reporter();
+/// When `descriptors` are none.
+pub async fn grpc_routes(
+    descriptors: &'static [u8],
+    service: &'static str,
+) -> (RoutesBuilder, Health) {
+    let (reporter, server) = tonic_health::server::health_reporter();
+    let health = Health { reporter, service };
+    health.report(ServingStatus::NotServing).await;
     let reflection = || {
         Builder::configure()
             .register_encoded_file_descriptor_set(descriptors)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             // So that a client can show the details of a refusal, not just their bytes.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name(service)
+            .with_service_name(health_server::SERVICE_NAME)
     };
     let mut routes = Routes::builder();
     routes
-        .add_service(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
-    Ok((routes, reporter))
+        .add_service(server)
+        .add_service(reflection().build_v1().expect(COMPILED_IN))
+        .add_service(reflection().build_v1alpha().expect(COMPILED_IN));
+    (routes, health)
 }
 
-/// Tells gRPC health checks, of the server and of `service`, whatever the readiness is, for ever.
-pub async fn report_health(reporter: HealthReporter, service: &'static str, readiness: Readiness) {
-    loop {
-        let ready = readiness.is_ready();
-        let status = if ready {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
-        };
-        for name in ["", service] {
-            reporter.set_service_status(name, status).await;
+// === impl Health ===
+
+impl Health {
+    /// Says, of the server and of its service, whatever the readiness is, for ever.
+    pub async fn follow(self, readiness: Readiness) {
+        loop {
+            let ready = readiness.is_ready();
+            let status = if ready {
+                ServingStatus::Serving
+            } else {
+                ServingStatus::NotServing
+            };
+            self.report(status).await;
+            readiness.wait_for(!ready).await;
         }
-        readiness.wait_for(!ready).await;
+    }
+
+    async fn report(&self, status: ServingStatus) {
+        for name in ["", self.service] {
+            self.reporter.set_service_status(name, status).await;
+        }
     }
 }

@@ -15,7 +15,7 @@ mod serve;
 mod tasks;
 
 pub use admin::admin;
-pub use grpc::{grpc_routes, report_health};
+pub use grpc::{Health, grpc_routes};
 pub use listen::{ListenError, Listener, listen};
 pub use problem::{Problems, chain};
 pub use program::{Failure, Signals, program};
