@@ -12,28 +12,11 @@ mod error;
 mod gateway;
 mod grpc;
 
-use std::net::SocketAddr;
-
-use axum::Router;
 use proto::api::v1::api_server::{ApiServer, SERVICE_NAME};
-use runtime::{
-    Condition, Health, Listener, Problems, Readiness, Server, Stopped, Tasks, admin, serve,
-};
-use tonic_kube_auth::{CurrentToken, TokenFollower};
+use runtime::{Bound, Condition, Problems, Readiness};
+use tonic_kube_auth::TokenFollower;
 
 pub use self::config::Config;
-
-/// An api whose sockets are bound and whose token has been read, but that serves nobody yet.
-#[derive(Debug)]
-pub struct Bound {
-    listener: Listener,
-    admin_listener: Listener,
-    router: Router,
-    health: Health,
-    readiness: Readiness,
-    token: Condition,
-    follower: TokenFollower,
-}
 
 // === impl Config ===
 
@@ -78,70 +61,16 @@ impl Config {
         // Made here, so that nobody finds it ready before it has shown that it is.
         let readiness = Readiness::new();
         let token = readiness.condition("token");
-        Ok(Bound {
-            listener,
-            admin_listener,
-            router,
-            health,
-            readiness,
-            token,
-            follower,
-        })
-    }
-}
-
-// === impl Bound ===
-
-impl Bound {
-    /// Where HTTP and gRPC are served.
-    #[must_use]
-    pub fn addr(&self) -> SocketAddr {
-        self.listener.addr()
-    }
-
-    /// Where probes are answered.
-    #[must_use]
-    pub fn admin_addr(&self) -> SocketAddr {
-        self.admin_listener.addr()
-    }
-
-    /// Whether it is ready: it has a token to call with.
-    #[must_use]
-    pub fn readiness(&self) -> Readiness {
-        self.readiness.clone()
-    }
-
-    /// Serves until `shutdown` resolves; then lets the calls under way finish.
-    ///
-    /// # Errors
-    ///
-    /// [`Stopped`] when one of its tasks ends before.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Stopped> {
-        let Self {
-            listener,
-            admin_listener,
-            router,
-            health,
-            readiness,
-            token,
-            follower,
-        } = self;
-        let mut tasks = Tasks::new();
-        tasks.spawn_endless("token", follow_token(follower.token(), token));
-        tasks.spawn_endless("health", health.follow(readiness.clone()));
-        tasks.spawn("admin", |stop| {
-            serve(admin_listener, Server::new(admin(readiness)), stop)
-        });
-        tasks.spawn("server", |stop| serve(listener, Server::new(router), stop));
-        tracing::info!("Serving");
-        tasks.run_until(shutdown).await?;
-        tracing::info!("Stopped");
-        Ok(())
+        Ok(
+            Bound::new(listener, admin_listener, router, health, readiness)
+                .with_task("token", report_token(follower, token)),
+        )
     }
 }
 
 /// Ready as long as there is a token to call with.
-async fn follow_token(mut token: CurrentToken, condition: Condition) {
+async fn report_token(follower: TokenFollower, condition: Condition) {
+    let mut token = follower.token();
     loop {
         if token.is_usable() {
             condition.holds();

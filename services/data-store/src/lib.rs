@@ -13,33 +13,16 @@ mod service;
 mod standing;
 mod storage;
 
-use std::net::SocketAddr;
-
-use axum::Router;
 use proto::datastore::v1::data_store_server::SERVICE_NAME;
-use runtime::{
-    Condition, Health, Listener, Problems, Readiness, Server, Stopped, Tasks, admin, serve,
-};
+use runtime::{Bound, Problems, Readiness};
 use tonic::service::LayerExt as _;
-use tonic_kube_auth::{AllowList, Audience, AuthLayer, Clock, TokenReviewer};
+use tonic_kube_auth::{AllowList, Audience, AuthLayer, Clock};
 
 pub use config::Config;
 pub use service::Service;
 pub use storage::{
     Address, AddressError, OpenError, OpenProblem, Page, PageLimits, Storage, StorageError,
 };
-
-/// A data store whose sockets are bound and whose storage is open, but that serves nobody yet.
-#[derive(Debug)]
-pub struct Bound {
-    listener: Listener,
-    admin_listener: Listener,
-    router: Router,
-    health: Health,
-    readiness: Readiness,
-    kubernetes: Condition,
-    reviewer: TokenReviewer,
-}
 
 // === impl Config ===
 
@@ -88,64 +71,9 @@ impl Config {
         // Made here, so that nobody finds it ready before it has shown that it is.
         let readiness = Readiness::new();
         let kubernetes = readiness.condition("kubernetes");
-        Ok(Bound {
-            listener,
-            admin_listener,
-            router,
-            health,
-            readiness,
-            kubernetes,
-            reviewer,
-        })
-    }
-}
-
-// === impl Bound ===
-
-impl Bound {
-    /// Where gRPC is served.
-    #[must_use]
-    pub fn addr(&self) -> SocketAddr {
-        self.listener.addr()
-    }
-
-    /// Where probes are answered.
-    #[must_use]
-    pub fn admin_addr(&self) -> SocketAddr {
-        self.admin_listener.addr()
-    }
-
-    /// Whether it is ready: Kubernetes answers its reviews.
-    #[must_use]
-    pub fn readiness(&self) -> Readiness {
-        self.readiness.clone()
-    }
-
-    /// Serves until `shutdown` resolves; then lets the calls under way finish.
-    ///
-    /// # Errors
-    ///
-    /// [`Stopped`] when one of its tasks ends before.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Stopped> {
-        let Self {
-            listener,
-            admin_listener,
-            router,
-            health,
-            readiness,
-            kubernetes,
-            reviewer,
-        } = self;
-        let mut tasks = Tasks::new();
-        tasks.spawn_endless("standing", standing::follow(reviewer, kubernetes));
-        tasks.spawn_endless("health", health.follow(readiness.clone()));
-        tasks.spawn("admin", |stop| {
-            serve(admin_listener, Server::new(admin(readiness)), stop)
-        });
-        tasks.spawn("server", |stop| serve(listener, Server::new(router), stop));
-        tracing::info!("Serving");
-        tasks.run_until(shutdown).await?;
-        tracing::info!("Stopped");
-        Ok(())
+        Ok(
+            Bound::new(listener, admin_listener, router, health, readiness)
+                .with_task("standing", standing::follow(reviewer, kubernetes)),
+        )
     }
 }

@@ -77,8 +77,8 @@ pub struct Local {
 
 #[derive(Debug)]
 struct Services {
-    data_store: data_store::Bound,
-    api: api::Bound,
+    data_store: runtime::Bound,
+    api: runtime::Bound,
 }
 
 // === impl Args ===
@@ -123,7 +123,7 @@ impl Args {
         );
         let data_store_addr = data_store
             .as_ref()
-            .map_or(self.data_store_addr, data_store::Bound::addr);
+            .map_or(self.data_store_addr, runtime::Bound::addr);
         let api = self.api(cluster.paths(), data_store_addr).bind().await;
         let api = problems.check_part(
             api,

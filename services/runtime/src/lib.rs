@@ -6,6 +6,7 @@
 //! ```
 
 mod admin;
+mod bound;
 mod grpc;
 mod listen;
 mod problem;
@@ -15,6 +16,7 @@ mod serve;
 mod tasks;
 
 pub use admin::admin;
+pub use bound::Bound;
 pub use grpc::{Health, grpc_routes};
 pub use listen::{ListenError, Listener, listen};
 pub use problem::{Problems, chain};

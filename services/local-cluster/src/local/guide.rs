@@ -40,7 +40,7 @@ impl Guide {
         }
     }
 
-    pub(super) fn add_services(&mut self, data_store: &data_store::Bound, api: &api::Bound) {
+    pub(super) fn add_services(&mut self, data_store: &runtime::Bound, api: &runtime::Bound) {
         self.services = Some(Services {
             data_store: data_store.addr(),
             data_store_admin: data_store.admin_addr(),

@@ -187,18 +187,7 @@ impl Program {
     }
 
     pub(crate) async fn data_store_with(config: data_store::Config) -> Self {
-        let bound = config.bind().await.expect("the data store must start");
-        Self {
-            addr: bound.addr(),
-            admin_addr: bound.admin_addr(),
-            readiness: bound.readiness(),
-            running: Running::spawn(async move |stop| {
-                bound
-                    .run(stop.cancelled())
-                    .await
-                    .expect("the data store must stop well");
-            }),
-        }
+        Self::run(config.bind().await.expect("the data store must start"))
     }
 
     pub(crate) async fn api(kubernetes: &Kubernetes, data_store: SocketAddr) -> Self {
@@ -209,8 +198,13 @@ impl Program {
             token_path: kubernetes.paths.api_token(),
             allow_plaintext_token: false,
         };
-        let bound = config.bind().await.expect("the api must start");
-        let program = Self {
+        let program = Self::run(config.bind().await.expect("the api must start"));
+        program.readiness.wait_for(true).await;
+        program
+    }
+
+    fn run(bound: runtime::Bound) -> Self {
+        Self {
             addr: bound.addr(),
             admin_addr: bound.admin_addr(),
             readiness: bound.readiness(),
@@ -218,11 +212,9 @@ impl Program {
                 bound
                     .run(stop.cancelled())
                     .await
-                    .expect("the api must stop well");
+                    .expect("it must stop well");
             }),
-        };
-        program.readiness.wait_for(true).await;
-        program
+        }
     }
 
     pub(crate) async fn stop(self) {

@@ -1,0 +1,109 @@
+//! A program with its sockets bound, before it serves anybody.
+
+use std::{fmt, net::SocketAddr, pin::Pin};
+
+use axum::Router;
+
+use crate::{Health, Listener, Readiness, Server, Stopped, Tasks, admin, serve};
+
+/// A program that is ready to run: every socket is bound, every address is known, and nobody is served yet.
+pub struct Bound {
+    listener: Listener,
+    admin_listener: Listener,
+    router: Router,
+    health: Health,
+    readiness: Readiness,
+    tasks: Vec<(&'static str, Endless)>,
+}
+
+type Endless = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+// === impl Bound ===
+
+impl Bound {
+    /// Serves `router` on one socket, and what a kubelet asks on the other.
+    #[must_use]
+    pub fn new(
+        listener: Listener,
+        admin_listener: Listener,
+        router: Router,
+        health: Health,
+        readiness: Readiness,
+    ) -> Self {
+        Self {
+            listener,
+            admin_listener,
+            router,
+            health,
+            readiness,
+            tasks: Vec::new(),
+        }
+    }
+
+    /// Adds a task that goes on for as long as the program runs.
+    #[must_use]
+    pub fn with_task(
+        mut self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        self.tasks.push((name, Box::pin(task)));
+        self
+    }
+
+    /// Where it will serve.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.listener.addr()
+    }
+
+    /// Where it will answer probes.
+    #[must_use]
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_listener.addr()
+    }
+
+    /// Whether it is ready, now and later.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.clone()
+    }
+
+    /// Serves until `shutdown` resolves; then lets the calls under way finish.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] when one of its tasks ends before.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Stopped> {
+        let Self {
+            listener,
+            admin_listener,
+            router,
+            health,
+            readiness,
+            tasks,
+        } = self;
+        let mut running = Tasks::new();
+        for (name, task) in tasks {
+            running.spawn_endless(name, task);
+        }
+        running.spawn_endless("health", health.follow(readiness.clone()));
+        running.spawn("admin", |stop| {
+            serve(admin_listener, Server::new(admin(readiness)), stop)
+        });
+        running.spawn("server", |stop| serve(listener, Server::new(router), stop));
+        tracing::info!("Serving");
+        running.run_until(shutdown).await?;
+        tracing::info!("Stopped");
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bound")
+            .field("addr", &self.addr())
+            .field("admin_addr", &self.admin_addr())
+            .finish_non_exhaustive()
+    }
+}
