@@ -63,9 +63,10 @@ impl TokenReviewer {
     /// Outside a tokio runtime.
     pub fn connect(mut config: kube::Config, audience: Audience) -> Result<Self, kube::Error> {
         config.default_retry = false;
+        // A connection in the making outlives the question that asked for it. Nothing else does: a question that is given up takes its
+        // HTTP/1.1 connection with it. So there is no timeout for reading, which would close the idle connections in the pool as well.
         config.connect_timeout = Some(DEADLINE);
-        config.read_timeout = Some(DEADLINE);
-        config.write_timeout = Some(DEADLINE);
+        config.read_timeout = None;
         Ok(Self::new(kube::Client::try_from(config)?, audience))
     }
 
