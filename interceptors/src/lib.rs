@@ -11,11 +11,12 @@
 //! # The calling side
 //!
 //! ```no_run
-//! # use tonic::{service::interceptor::InterceptedService, transport::{Channel, Endpoint}};
+//! # use tonic::{service::interceptor::InterceptedService, transport::{Certificate, Channel, ClientTlsConfig, Endpoint}};
 //! # use tonic_kube_auth::{AttachToken, DEFAULT_TOKEN_PATH, TokenFollower, TokenSource};
-//! # async fn call() -> Result<InterceptedService<Channel, AttachToken>, Box<dyn std::error::Error>> {
+//! # async fn call(ca: &str) -> Result<InterceptedService<Channel, AttachToken>, Box<dyn std::error::Error>> {
 //! let follower = TokenFollower::start(TokenSource::new(DEFAULT_TOKEN_PATH)).await?;
-//! let endpoint = Endpoint::from_static("https://app.data-store.svc");
+//! let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca));
+//! let endpoint = Endpoint::from_static("https://app.data-store.svc").tls_config(tls)?;
 //! let attach = AttachToken::new(follower.token(), endpoint.uri())?;
 //! let service = InterceptedService::new(endpoint.connect_lazy(), attach);
 //! // … DataStoreClient::new(service), for as long as `follower` lives

@@ -34,6 +34,9 @@ pub struct PlaintextTarget {
 impl AttachToken {
     /// Attaches the token to calls that go to `target`.
     ///
+    /// An `https` target is trusted to be reached over TLS: tonic, as this library builds it, refuses to connect to one for which no TLS
+    /// is configured.
+    ///
     /// # Errors
     ///
     /// [`PlaintextTarget`] when `target` is reached without TLS and is not on this machine.
@@ -86,11 +89,17 @@ fn is_loopback(target: &Uri) -> bool {
 mod tests {
     use std::fs;
 
-    use tonic::{Code, Request, service::Interceptor as _};
+    use futures::FutureExt as _;
+    use tokio::{io::AsyncReadExt as _, net::TcpListener};
+    use tonic::{
+        Code, Request,
+        service::{Interceptor as _, interceptor::InterceptedService},
+        transport::Endpoint,
+    };
     use tonic_types::StatusExt as _;
 
     use super::AttachToken;
-    use crate::{TokenFollower, TokenSource, client::follow::CurrentToken};
+    use crate::{Clock, TokenFollower, TokenSource, client::follow::CurrentToken};
 
     async fn mk_follower(token: &str) -> (tempfile::TempDir, TokenFollower) {
         let folder = tempfile::tempdir().unwrap();
@@ -120,12 +129,40 @@ mod tests {
     #[tokio::test]
     async fn without_a_token_the_call_fails_here_and_nothing_is_sent() {
         let (_sender, receiver) = tokio::sync::watch::channel(None);
-        let mut attach = AttachToken::in_plaintext_to_anywhere(CurrentToken(receiver));
+        let mut attach = AttachToken::in_plaintext_to_anywhere(CurrentToken {
+            held: receiver,
+            clock: Clock::system(),
+        });
 
         let status = attach.call(Request::new(())).unwrap_err();
 
         assert_eq!(status.code(), Code::Unavailable);
         assert_eq!(status.get_details_error_info().unwrap().reason, "NO_TOKEN");
+    }
+
+    #[tokio::test]
+    async fn an_https_target_without_tls_configured_is_not_spoken_to_in_plaintext() {
+        let (_folder, follower) = mk_follower("abc").await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = format!("https://{}", listener.local_addr().unwrap());
+        let endpoint = Endpoint::from_shared(target).unwrap();
+        let attach = AttachToken::new(follower.token(), endpoint.uri()).unwrap();
+        let channel = InterceptedService::new(endpoint.connect_lazy(), attach);
+        let mut client = tonic::client::Grpc::new(channel);
+
+        let ready = client.ready().await.is_ok();
+        let called = ready && {
+            let path = "/a.b/C".parse().unwrap();
+            let codec = tonic_prost::ProstCodec::<(), ()>::default();
+            client.unary(Request::new(()), path, codec).await.is_ok()
+        };
+
+        assert!(!called);
+        let mut heard = Vec::new();
+        if let Some(Ok((mut stream, _peer))) = listener.accept().now_or_never() {
+            stream.read_to_end(&mut heard).await.unwrap();
+        }
+        assert_eq!(heard, b"", "nothing may be said in plaintext");
     }
 
     #[tokio::test]

@@ -11,7 +11,10 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
-use crate::client::source::{FreshToken, TokenReadError, TokenSource};
+use crate::{
+    Clock,
+    client::source::{FreshToken, TokenReadError, TokenSource},
+};
 
 /// The longest wait between two reads: as long as client-go and kube wait.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -32,9 +35,15 @@ pub struct TokenFollower {
     task: JoinHandle<()>,
 }
 
+/// Publishes tokens, and withdraws the last one when nobody is left to replace it.
+struct Publisher(watch::Sender<Option<Arc<Held>>>);
+
 /// The token in use, as of now. Clones are cheap, and reading never waits for a file.
 #[derive(Clone, Debug)]
-pub struct CurrentToken(pub(super) watch::Receiver<Option<Arc<Held>>>);
+pub struct CurrentToken {
+    pub(super) held: watch::Receiver<Option<Arc<Held>>>,
+    pub(super) clock: Clock,
+}
 
 /// A token ready to be sent.
 pub(crate) struct Held {
@@ -59,11 +68,13 @@ impl TokenFollower {
         let held = Held::new(&source.read().await?);
         held.log();
         let (tx, rx) = watch::channel(Some(Arc::new(held)));
-        let task = tokio::spawn(follow(source, tx).instrument(tracing::info_span!("token")));
-        Ok(Self {
-            token: CurrentToken(rx),
-            task,
-        })
+        let token = CurrentToken {
+            held: rx,
+            clock: source.clock().clone(),
+        };
+        let task =
+            tokio::spawn(follow(source, Publisher(tx)).instrument(tracing::info_span!("token")));
+        Ok(Self { token, task })
     }
 
     /// The token in use.
@@ -80,7 +91,8 @@ impl Drop for TokenFollower {
 }
 
 /// Reads again and again. The sender is the only one; `CurrentToken`s hold the other end.
-async fn follow(source: TokenSource, current: watch::Sender<Option<Arc<Held>>>) {
+async fn follow(source: TokenSource, publisher: Publisher) {
+    let current = &publisher.0;
     let mut failing = false;
     loop {
         let expires_at = current.borrow().as_ref().and_then(|held| held.expires_at);
@@ -142,13 +154,21 @@ fn wait(has_token: bool, expires_at: Option<SystemTime>, now: SystemTime) -> Dur
     fifth_of_the_rest.clamp(MIN_WAIT, MAX_WAIT) * permille / 1_000
 }
 
+// === impl Publisher ===
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.0.send_replace(None);
+    }
+}
+
 // === impl CurrentToken ===
 
 impl CurrentToken {
     /// Whether there is a token to send.
     #[must_use]
     pub fn is_usable(&self) -> bool {
-        self.0.borrow().is_some()
+        self.get().is_some()
     }
 
     /// Waits until there is another token, or none any more. Answers `false` when the follower is gone, so that nothing will change.
@@ -157,11 +177,14 @@ impl CurrentToken {
     ///
     /// No change is lost when it is dropped.
     pub async fn changed(&mut self) -> bool {
-        self.0.changed().await.is_ok()
+        self.held.changed().await.is_ok()
     }
 
     pub(crate) fn get(&self) -> Option<Arc<Held>> {
-        self.0.borrow().clone()
+        let held = self.held.borrow().clone()?;
+        // The follower withdraws an expired token as well, but only when it gets to run.
+        let is_current = held.expires_at.is_none_or(|at| self.clock.now() < at);
+        is_current.then_some(held)
     }
 }
 

@@ -3,16 +3,19 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use tokio::{fs::File, io::AsyncReadExt as _};
+use tokio::{fs::File, io::AsyncReadExt as _, time};
 use zeroize::Zeroizing;
 
 use crate::{Clock, MalformedToken, Token, UnverifiedClaims, token::MAX_TOKEN_LENGTH};
 
 /// Where the deployments of this project mount the token for the data store.
 pub const DEFAULT_TOKEN_PATH: &str = "/var/run/secrets/tokens/api-token";
+
+/// How long one read may take. The file is on a tmpfs.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A file that the kubelet writes a token to, and replaces before it expires.
 ///
@@ -51,6 +54,8 @@ enum Why {
     PermissionDenied,
     #[error("{0}")]
     Io(io::Error),
+    #[error("no answer from the file system within {DEADLINE:?}")]
+    Slow,
     #[error("{0}")]
     Malformed(#[from] MalformedToken),
     #[error("the token expired at {}; the kubelet should have replaced it", humantime::format_rfc3339_seconds(*.0))]
@@ -83,7 +88,9 @@ impl TokenSource {
     /// Reads the file and checks what is in it: one well-formed token, white space around it aside, that has not expired.
     pub(crate) async fn read(&self) -> Result<FreshToken, TokenReadError> {
         let read = async {
-            let text = read_text(&self.path).await?;
+            let text = time::timeout(DEADLINE, read_text(&self.path))
+                .await
+                .map_err(|_elapsed| Why::Slow)??;
             let token = Token::parse(text.trim_ascii())?;
             // Not every bearer token is a JWT; of those that are not we know no expiry.
             let expires_at = UnverifiedClaims::read(&token)

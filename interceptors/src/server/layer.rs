@@ -40,13 +40,7 @@ impl<A: Authenticate, Z: Authorize> AuthLayer<A, Z> {
     /// Tokens that no question could save — not a JWT, expired, meant for somebody else — are refused before anybody is asked.
     #[must_use]
     pub fn new(authenticator: A, audience: Audience, policy: Z) -> Self {
-        Self::with_clock(authenticator, audience, policy, Clock::system())
-    }
-
-    /// The same, by another clock than the machine's.
-    #[must_use]
-    pub fn with_clock(authenticator: A, audience: Audience, policy: Z, clock: Clock) -> Self {
-        let authenticator = Screened::new(authenticator, audience.clone(), clock);
+        let authenticator = Screened::new(authenticator, audience.clone(), Clock::system());
         Self {
             checks: Arc::new(Checks {
                 authenticator,

@@ -238,7 +238,7 @@ mod tests {
 
     use super::{ERROR_DOMAIN, Malformed, Refusal};
 
-    /// One of every kind; a new variant fails to compile here until it is in the list.
+    /// One of every kind. A new variant does not compile here; it belongs in the list as well as in the match.
     fn all() -> [Refusal; 11] {
         match Refusal::Missing {
             Refusal::Missing

@@ -57,12 +57,20 @@ pub(super) fn read_access(body: &[u8]) -> Result<bool, AskError> {
 ///
 /// The words may change with a release: they choose among reasons that all refuse, and whatever is not known is simply rejected.
 pub(super) fn classify(why: &str, audience: &Audience, expires_at: Option<SystemTime>) -> Refusal {
-    const GONE: [&str; 4] = [
+    /// Failures of Kubernetes' own that it reports in the place of a refusal.
+    const OURS: [&str; 4] = [
+        "etcdserver:",
+        "context deadline exceeded",
+        "connection refused",
+        "timed out",
+    ];
+    const GONE: [&str; 2] = [
         "service account token has been invalidated",
         "service account UID (",
-        "serviceaccounts \"",
-        "pods \"",
     ];
+    if OURS.iter().any(|words| why.contains(words)) {
+        return Refusal::KubernetesUnavailable;
+    }
     if why.contains("is invalid for the target audiences") {
         return Refusal::AudienceMismatch {
             expected: audience.clone(),
@@ -73,7 +81,12 @@ pub(super) fn classify(why: &str, audience: &Audience, expires_at: Option<System
     {
         return Refusal::Expired { at };
     }
-    if GONE.iter().any(|words| why.contains(words)) {
+    let is_missing = |kind: &str| why.contains(kind) && why.contains("\" not found");
+    if GONE.iter().any(|words| why.contains(words))
+        || ["serviceaccounts \"", "pods \""]
+            .into_iter()
+            .any(is_missing)
+    {
         return Refusal::Revoked;
     }
     Refusal::Rejected
@@ -179,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn every_recorded_refusal_has_its_reason() {
+    fn every_recorded_refusal_has_its_reason_and_a_failure_of_kubernetes_is_not_the_callers() {
         for (why, reason) in [
             ("invalid bearer token", "TOKEN_REJECTED"),
             ("", "TOKEN_REJECTED"),
@@ -218,6 +231,14 @@ mod tests {
             (
                 "[invalid bearer token, service account token has been invalidated]",
                 "TOKEN_REVOKED",
+            ),
+            (
+                r#"[invalid bearer token, serviceaccounts "api" is forbidden: denied]"#,
+                "TOKEN_REJECTED",
+            ),
+            (
+                "[invalid bearer token, etcdserver: request timed out]",
+                "KUBERNETES_UNAVAILABLE",
             ),
         ] {
             assert_eq!(classified(why).reason(), Some(reason), "{why}");

@@ -203,6 +203,8 @@ async fn dropping_the_follower_ends_its_task() {
 
     drop(follower);
 
+    assert!(token.changed().await, "the token is withdrawn");
+    assert!(!token.is_usable());
     assert!(!token.changed().await, "nobody is left to change it");
 }
 
@@ -214,4 +216,16 @@ async fn debug_shows_no_token() {
     let debug = format!("{follower:?} {:?}", follower.token());
 
     assert!(!debug.contains("secret"), "{debug}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_token_is_not_sent_even_when_the_follower_has_not_noticed() {
+    let volume = Volume::new(&mk_token("first", 600));
+    let follower = volume.follow().await;
+    let mut token = follower.token();
+    assert!(token.is_usable());
+
+    token.clock = Clock::stopped_at(NOW + 600);
+
+    assert!(!token.is_usable());
 }

@@ -106,7 +106,7 @@ async fn calls_go_on_while_the_token_rotates() {
             mk_request("GET", "/", &[("accept", "application/json")], ""),
         )
         .await;
-        assert_eq!(greeting.status(), 200);
+        assert_eq!(greeting.status(), 200, "{}", text(&greeting));
         json(&greeting)["caller"]["credentialId"].clone()
     };
 
