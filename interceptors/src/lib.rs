@@ -80,7 +80,11 @@ pub use token::{MAX_TOKEN_LENGTH, MalformedToken, Token};
 #[cfg(feature = "server")]
 pub use {
     audience::{Audience, AudienceError},
-    authn::{Authenticate, standing::Standing, token_review::TokenReviewer},
+    authn::{
+        Authenticate,
+        standing::Standing,
+        token_review::{ConnectError, TokenReviewer},
+    },
     authz::{AllowList, AllowListError, Authorize},
     identity::{BoundObject, Identity, ServiceAccount},
     server::{

@@ -1,8 +1,15 @@
 //! How we stand with Kubernetes: whether it answers us.
 
-use std::{error::Error, sync::Arc};
+use std::{
+    error::Error,
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::{Refusal, authn::kubernetes::AskError};
 
@@ -27,56 +34,100 @@ pub enum Standing {
 
 /// Keeps the standing, and logs when it changes.
 #[derive(Clone, Debug)]
-pub(crate) struct Standings(Arc<watch::Sender<Standing>>);
+pub(crate) struct Standings(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    standing: watch::Sender<Standing>,
+    /// Whether a review has failed since the last one that was answered.
+    doubt: AtomicBool,
+    doubted: Notify,
+}
 
 // === impl Standings ===
 
 impl Standings {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(Standing::Unknown)))
+        Self(Arc::new(Shared {
+            standing: watch::Sender::new(Standing::Unknown),
+            doubt: AtomicBool::new(false),
+            doubted: Notify::new(),
+        }))
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Standing> {
-        self.0.subscribe()
+        self.0.standing.subscribe()
     }
 
-    /// Notes that Kubernetes answered.
-    pub(crate) fn note_good(&self) -> Standing {
-        if self.replace(Standing::Good) {
-            tracing::info!("Kubernetes answers our reviews");
+    /// Whether a review has failed since the last one that was answered.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.0.doubt.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a review fails.
+    pub(crate) async fn doubted(&self) {
+        self.0.doubted.notified().await;
+    }
+
+    /// Notes how a review of a caller's token went.
+    ///
+    /// One that failed is no verdict on us yet: a caller may have brought it about. It asks for a check. That we are refused counts at once.
+    pub(crate) fn note_review(&self, failure: Option<&AskError>) {
+        self.0.doubt.store(failure.is_some(), Ordering::Relaxed);
+        match failure {
+            None => self.set(&Standing::Good, None),
+            Some(error) if error.refusal() == Refusal::VerifierMisconfigured => {
+                self.note_failure(error)
+            }
+            Some(error) => {
+                tracing::debug!(error = error as &dyn Error, "A review failed");
+                self.0.doubted.notify_one();
+            }
         }
-        Standing::Good
     }
 
-    /// Notes why it did not. The first time is logged for whoever must act, repetitions are for those who look closely.
-    pub(crate) fn note(&self, error: &AskError) -> Standing {
+    /// Notes how a check of our own went.
+    pub(crate) fn note_check(&self, failure: Option<&AskError>) -> Standing {
+        match failure {
+            None => {
+                self.0.doubt.store(false, Ordering::Relaxed);
+                self.set(&Standing::Good, None);
+            }
+            Some(error) => self.note_failure(error),
+        }
+        self.0.standing.borrow().clone()
+    }
+
+    fn note_failure(&self, error: &AskError) {
         let why = error.to_string();
-        let cause = error as &dyn Error;
         let standing = match error.refusal() {
             Refusal::VerifierMisconfigured => Standing::Misconfigured { why },
             _platform => Standing::Unavailable { why },
         };
-        match (self.replace(standing.clone()), &standing) {
-            (true, Standing::Misconfigured { .. }) => {
-                tracing::error!(error = cause, "Kubernetes refuses to review tokens for us")
-            }
-            (true, _) => tracing::warn!(error = cause, "Kubernetes does not answer our reviews"),
-            (false, _) => tracing::debug!(
-                error = cause,
-                "Kubernetes still does not answer our reviews"
-            ),
-        }
-        standing
+        self.set(&standing, Some(error));
     }
 
-    /// Whether it is another kind of standing than before.
-    fn replace(&self, standing: Standing) -> bool {
-        self.0.send_if_modified(|current| {
-            let is_other = std::mem::discriminant(current) != std::mem::discriminant(&standing);
-            if is_other {
-                *current = standing;
+    /// Publishes what is new, and logs it for whoever must act. What is not new is for those who look closely.
+    fn set(&self, standing: &Standing, error: Option<&AskError>) {
+        let mut is_other = false;
+        let is_new = self.0.standing.send_if_modified(|current| {
+            let before = mem::replace(current, standing.clone());
+            is_other = mem::discriminant(&before) != mem::discriminant(standing);
+            before != *standing
+        });
+        let error = error.map(|error| error as &dyn Error);
+        match standing {
+            Standing::Misconfigured { .. } if is_new => {
+                tracing::error!(error, "Kubernetes refuses to review tokens for us");
             }
-            is_other
-        })
+            Standing::Unavailable { .. } if is_other => {
+                tracing::warn!(error, "Kubernetes does not answer our reviews");
+            }
+            Standing::Good if is_other => tracing::info!("Kubernetes answers our reviews"),
+            Standing::Misconfigured { .. } | Standing::Unavailable { .. } => {
+                tracing::debug!(error, "Kubernetes still does not answer our reviews");
+            }
+            Standing::Good | Standing::Unknown => (),
+        }
     }
 }

@@ -5,7 +5,10 @@ mod answer;
 use std::{fmt, sync::Arc, time::Duration};
 
 use serde_json::json;
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    sync::{Semaphore, watch},
+    time,
+};
 
 use crate::{
     Audience, Authenticate, Identity, Refusal, Standing, Token, UnverifiedClaims,
@@ -24,6 +27,13 @@ const DEADLINE: Duration = Duration::from_secs(3);
 /// How many reviews may be under way at once.
 const MAX_IN_FLIGHT: usize = 64;
 
+/// How often to check how we stand when all is well, and how often at most.
+const CHECK_INTERVAL: Duration = Duration::from_secs(4);
+const MIN_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What is reviewed to see whether reviews are answered. It is refused, and that is an answer.
+const NOBODYS_TOKEN: &str = "nobodys-token";
+
 /// Asks the Kubernetes API with a TokenReview whether a token is genuine and meant for our audience.
 ///
 /// It asks once for each call of [`Authenticate::authenticate`], and never again by itself: no retry hides behind it. Dropping the future
@@ -34,6 +44,24 @@ pub struct TokenReviewer {
     audience: Audience,
     in_flight: Arc<Semaphore>,
     standings: Standings,
+}
+
+/// Why the Kubernetes API must not, or cannot, be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// It is not reached over TLS.
+    #[error(
+        "the Kubernetes API is not at an https address: callers' tokens would travel in plaintext, and anybody could answer"
+    )]
+    Plaintext,
+    /// Its certificate is not checked.
+    #[error(
+        "insecure-skip-tls-verify is set: anybody could answer in the place of the Kubernetes API; give its certificate-authority"
+    )]
+    Unverified,
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Client(kube::Error),
 }
 
 // === impl TokenReviewer ===
@@ -56,18 +84,26 @@ impl TokenReviewer {
     ///
     /// # Errors
     ///
-    /// When `config` names certificates or credentials that cannot be used.
+    /// [`ConnectError::Plaintext`] and [`ConnectError::Unverified`] when callers' tokens would go to somebody who may not be Kubernetes;
+    /// [`ConnectError::Client`] when `config` names certificates or credentials that cannot be used.
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    pub fn connect(mut config: kube::Config, audience: Audience) -> Result<Self, kube::Error> {
+    pub fn connect(mut config: kube::Config, audience: Audience) -> Result<Self, ConnectError> {
+        if config.accept_invalid_certs {
+            return Err(ConnectError::Unverified);
+        }
+        if config.cluster_url.scheme_str() != Some("https") {
+            return Err(ConnectError::Plaintext);
+        }
         config.default_retry = false;
         // A connection in the making outlives the question that asked for it. Nothing else does: a question that is given up takes its
         // HTTP/1.1 connection with it. So there is no timeout for reading, which would close the idle connections in the pool as well.
         config.connect_timeout = Some(DEADLINE);
         config.read_timeout = None;
-        Ok(Self::new(kube::Client::try_from(config)?, audience))
+        let client = kube::Client::try_from(config).map_err(ConnectError::Client)?;
+        Ok(Self::new(client, audience))
     }
 
     /// Gives Kubernetes so long for one review.
@@ -90,12 +126,35 @@ impl TokenReviewer {
         self.standings.subscribe()
     }
 
-    /// Asks Kubernetes whether we may review tokens (SelfSubjectAccessReview), and notes the answer in [`TokenReviewer::standing`].
+    /// Asks Kubernetes how we stand, and notes the answer in [`TokenReviewer::standing`].
+    ///
+    /// It asks whether we may review tokens (SelfSubjectAccessReview). When a review has failed since the last one that was answered, that
+    /// is not enough: then it also has a token reviewed that nobody has.
     ///
     /// # Cancel safety
     ///
     /// When it is dropped, nothing is noted.
     pub async fn check_standing(&self) -> Standing {
+        let failure = self.check().await.err();
+        self.standings.note_check(failure.as_ref())
+    }
+
+    /// Keeps the standing true, for ever: checks it at the start, now and then, and as soon as a review fails.
+    pub async fn keep_standing(&self) {
+        loop {
+            let wait = match self.check_standing().await {
+                Standing::Good => CHECK_INTERVAL,
+                Standing::Unknown
+                | Standing::Unavailable { .. }
+                | Standing::Misconfigured { .. } => Duration::ZERO,
+            };
+            // However many reviews fail, one check a second is enough.
+            time::sleep(MIN_CHECK_INTERVAL).await;
+            let _either_way = time::timeout(wait, self.standings.doubted()).await;
+        }
+    }
+
+    async fn check(&self) -> Result<(), AskError> {
         let question = json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
@@ -104,19 +163,21 @@ impl TokenReviewer {
         let answer = self
             .kubernetes
             .ask(SELF_SUBJECT_ACCESS_REVIEWS, &question)
-            .await;
-        match answer.and_then(|body| answer::read_access(&body)) {
-            Ok(true) => self.standings.note_good(),
-            Ok(false) => self.standings.note(&AskError::NotAllowed),
-            Err(error) => self.standings.note(&error),
+            .await?;
+        if !answer::read_access(&answer)? {
+            return Err(AskError::NotAllowed);
         }
+        if self.standings.is_in_doubt() {
+            self.review(NOBODYS_TOKEN).await?;
+        }
+        Ok(())
     }
 
-    async fn review(&self, token: &Token) -> Result<answer::Review, AskError> {
+    async fn review(&self, token: &str) -> Result<answer::Review, AskError> {
         let question = json!({
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenReview",
-            "spec": {"token": token.expose(), "audiences": [self.audience.as_str()]},
+            "spec": {"token": token, "audiences": [self.audience.as_str()]},
         });
         answer::read_review(&self.kubernetes.ask(TOKEN_REVIEWS, &question).await?)
     }
@@ -127,14 +188,9 @@ impl Authenticate for TokenReviewer {
         let Ok(_permit) = self.in_flight.try_acquire() else {
             return Err(Refusal::Overloaded);
         };
-        let review = match self.review(token).await {
-            Ok(review) => review,
-            Err(error) => {
-                self.standings.note(&error);
-                return Err(error.refusal());
-            }
-        };
-        self.standings.note_good();
+        let review = self.review(token.expose()).await;
+        self.standings.note_review(review.as_ref().err());
+        let review = review.map_err(|error| error.refusal())?;
 
         // Kubernetes has seen the token now: when it calls it genuine, the signature covers what the token says of its expiry.
         let expires_at = UnverifiedClaims::read(token)

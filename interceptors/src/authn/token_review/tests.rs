@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tower_test::mock::{Handle, SendResponse};
 
-use super::TokenReviewer;
+use super::{ConnectError, TokenReviewer};
 use crate::{Authenticate as _, Identity, Refusal, Standing, Token};
 
 type Kubernetes = Handle<Request<Body>, Response<Body>>;
@@ -122,7 +122,7 @@ async fn a_failing_api_server_is_unavailable_and_not_asked_again() {
             Refusal::KubernetesUnavailable,
             "{status}"
         );
-        assert!(matches!(standing, Standing::Unavailable { .. }), "{status}");
+        assert_eq!(standing, Standing::Unknown, "one failure is no verdict");
     }
 }
 
@@ -250,6 +250,87 @@ async fn the_standing_follows_what_kubernetes_says_of_our_rights() {
             json!({"resourceAttributes": {"group": "authentication.k8s.io", "resource": "tokenreviews", "verb": "create"}})
         );
     }
+}
+
+#[tokio::test]
+async fn the_standing_says_why_it_is_bad_now_and_not_why_it_was() {
+    let (reviewer, mut kubernetes) = mk_reviewer();
+
+    for (status, advice) in [(401, "(401)"), (403, "(403)"), (503, "503"), (500, "500")] {
+        let (standing, _question) = tokio::join!(
+            reviewer.check_standing(),
+            answer(&mut kubernetes, status, json!({}))
+        );
+
+        assert!(format!("{standing:?}").contains(advice), "{standing:?}");
+        assert_eq!(*reviewer.standing().borrow(), standing);
+    }
+}
+
+#[tokio::test]
+async fn after_a_failed_review_a_right_to_review_is_not_enough() {
+    let (reviewer, mut kubernetes) = mk_reviewer();
+    let token = mk_token();
+    let allowed = json!({"kind": "SelfSubjectAccessReview", "status": {"allowed": true}});
+    let refused = json!({"kind": "TokenReview", "status": {"error": "invalid bearer token"}});
+    let (outcome, _question) = tokio::join!(
+        reviewer.authenticate(&token),
+        answer(&mut kubernetes, 500, "")
+    );
+    outcome.unwrap_err();
+
+    for (status, body, expected) in [(500, json!({}), "Unavailable"), (201, refused, "Good")] {
+        let (standing, probe) = tokio::join!(reviewer.check_standing(), async {
+            answer(&mut kubernetes, 201, &allowed).await;
+            answer(&mut kubernetes, status, body).await
+        });
+
+        assert!(
+            format!("{standing:?}").starts_with(expected),
+            "{standing:?}"
+        );
+        assert_eq!(probe["kind"], "TokenReview");
+        assert_ne!(probe["spec"]["token"], token.expose());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_standing_is_checked_now_and_then_and_soon_after_a_failed_review() {
+    let (reviewer, mut kubernetes) = mk_reviewer();
+    let allowed = json!({"kind": "SelfSubjectAccessReview", "status": {"allowed": true}});
+    let keeper = tokio::spawn({
+        let reviewer = reviewer.clone();
+        async move { reviewer.keep_standing().await }
+    });
+    answer(&mut kubernetes, 201, &allowed).await;
+    let first = Instant::now();
+    answer(&mut kubernetes, 201, &allowed).await;
+    assert_eq!(first.elapsed(), Duration::from_secs(5));
+
+    let second = Instant::now();
+    let token = mk_token();
+    let (outcome, _question) = tokio::join!(
+        reviewer.authenticate(&token),
+        answer(&mut kubernetes, 500, "")
+    );
+    outcome.unwrap_err();
+    answer(&mut kubernetes, 201, &allowed).await;
+    assert_eq!(second.elapsed(), Duration::from_secs(1));
+
+    keeper.abort();
+}
+
+#[tokio::test]
+async fn tokens_are_not_shown_to_somebody_who_may_not_be_kubernetes() {
+    let audience = || "data-store".parse().unwrap();
+    let plaintext = kube::Config::new("http://127.0.0.1:8080".parse().unwrap());
+    let mut unverified = kube::Config::new("https://127.0.0.1:6443".parse().unwrap());
+    unverified.accept_invalid_certs = true;
+
+    let error = TokenReviewer::connect(plaintext, audience()).unwrap_err();
+    assert!(matches!(error, ConnectError::Plaintext));
+    let error = TokenReviewer::connect(unverified, audience()).unwrap_err();
+    assert!(matches!(error, ConnectError::Unverified));
 }
 
 #[tokio::test]
