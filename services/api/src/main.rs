@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runtime::program(async |config: api::Config, signals| {
-        Ok(config.bind().await?.run(signals).await?)
+    runtime::program(api::Config::bind, async |bound, signals| {
+        bound.run(signals).await
     })
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runtime::program(async |config: data_store::Config, signals| {
-        Ok(config.bind().await?.run(signals).await?)
+    runtime::program(data_store::Config::bind, async |bound, signals| {
+        bound.run(signals).await
     })
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runtime::program(async |args: local_cluster::Args, signals| {
-        Ok(args.bind().await?.run(signals).await?)
+    runtime::program(local_cluster::Args::bind, async |local, signals| {
+        local.run(signals).await
     })
 }

@@ -87,13 +87,22 @@ impl Bound {
         for (name, task) in tasks {
             running.spawn_endless(name, task);
         }
-        running.spawn_endless("health", health.follow(readiness.clone()));
+        let not_stopping = readiness.condition("running");
+        not_stopping.holds();
+        running.spawn("health", {
+            let readiness = readiness.clone();
+            |stop| health.follow(readiness, stop)
+        });
         running.spawn("admin", |stop| {
             serve(admin_listener, Server::new(admin(readiness)), stop)
         });
         running.spawn("server", |stop| serve(listener, Server::new(router), stop));
         tracing::info!("Serving");
-        running.run_until(shutdown).await?;
+        let told_to_stop = async {
+            shutdown.await;
+            not_stopping.fails("stopping");
+        };
+        running.run_until(told_to_stop).await?;
         tracing::info!("Stopped");
         Ok(())
     }

@@ -1,10 +1,15 @@
 //! What every gRPC server here offers to anybody: health checks and reflection.
 
+use http::{HeaderMap, header};
+use tokio_util::sync::CancellationToken;
 use tonic::service::{Routes, RoutesBuilder};
 use tonic_health::{ServingStatus, pb::health_server, server::HealthReporter};
 use tonic_reflection::server::Builder;
 
 use crate::Readiness;
+
+/// The longest question to health or reflection, which anybody may ask. They carry a name.
+const MAX_QUESTION: usize = 4 * 1024;
 
 const COMPILED_IN: &str = "descriptors are compiled in and must decode";
 
@@ -41,27 +46,41 @@ pub async fn grpc_routes(
     };
     let mut routes = Routes::builder();
     routes
-        .add_service(server)
-        .add_service(reflection().build_v1().expect(COMPILED_IN))
-        .add_service(reflection().build_v1alpha().expect(COMPILED_IN));
+        .add_service(server.max_decoding_message_size(MAX_QUESTION))
+        .add_service(
+            reflection()
+                .build_v1()
+                .expect(COMPILED_IN)
+                .max_decoding_message_size(MAX_QUESTION),
+        )
+        .add_service(
+            reflection()
+                .build_v1alpha()
+                .expect(COMPILED_IN)
+                .max_decoding_message_size(MAX_QUESTION),
+        );
     (routes, health)
 }
 
 // === impl Health ===
 
 impl Health {
-    /// Says, of the server and of its service, whatever the readiness is, for ever.
-    pub async fn follow(self, readiness: Readiness) {
-        loop {
-            let ready = readiness.is_ready();
-            let status = if ready {
-                ServingStatus::Serving
-            } else {
-                ServingStatus::NotServing
-            };
-            self.report(status).await;
-            readiness.wait_for(!ready).await;
-        }
+    /// Says, of the server and of its service, whatever the readiness is; and at the stop that they serve no more.
+    pub(crate) async fn follow(self, readiness: Readiness, stop: CancellationToken) {
+        let follow = async {
+            loop {
+                let ready = readiness.is_ready();
+                let status = if ready {
+                    ServingStatus::Serving
+                } else {
+                    ServingStatus::NotServing
+                };
+                self.report(status).await;
+                readiness.wait_for(!ready).await;
+            }
+        };
+        stop.run_until_cancelled(follow).await;
+        self.report(ServingStatus::NotServing).await;
     }
 
     async fn report(&self, status: ServingStatus) {
@@ -69,4 +88,12 @@ impl Health {
             self.reporter.set_service_status(name, status).await;
         }
     }
+}
+
+/// Whether a request speaks gRPC, by its content type.
+#[must_use]
+pub fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|content_type| content_type.as_bytes().starts_with(b"application/grpc"))
 }

@@ -17,7 +17,7 @@ mod tasks;
 
 pub use admin::admin;
 pub use bound::Bound;
-pub use grpc::{Health, grpc_routes};
+pub use grpc::{Health, grpc_routes, is_grpc};
 pub use listen::{ListenError, Listener, listen};
 pub use problem::{Problems, chain};
 pub use program::{Failure, Signals, program};

@@ -1,6 +1,7 @@
 //! From `main` to exit code.
 
 use std::{
+    env,
     io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
 };
@@ -34,23 +35,22 @@ pub enum Failure {
     Aborted,
 }
 
-/// Runs a program: reads its arguments, starts its logs, and hands it the future of the first SIGTERM or SIGINT.
+/// Runs a program: reads its arguments, starts its logs, binds it, and runs it until the first SIGTERM or SIGINT.
 ///
-/// A second signal aborts it. Logs go to standard error, as `RUST_LOG` says.
-pub fn program<A: Parser>(run: impl AsyncFnOnce(A, Signals) -> Result<(), Failure>) -> ExitCode {
+/// A signal before it runs ends it at once, and so does a second one while it stops. Logs go to standard error, as `RUST_LOG` says.
+pub fn program<A: Parser, B>(
+    bind: impl AsyncFnOnce(A) -> Result<B, Problems>,
+    run: impl AsyncFnOnce(B, Signals) -> Result<(), Stopped>,
+) -> ExitCode {
     let args = match A::try_parse() {
         Ok(args) => args,
         Err(answer) => return answer_instead_of_running(&answer),
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_unset| EnvFilter::new(DEFAULT_FILTER)),
-        )
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
-    match block_on(args, run) {
+    let ended = match start_logs() {
+        Ok(()) => block_on(args, bind, run),
+        Err(problems) => Err(problems.into()),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             say(&chain(&failure));
@@ -73,21 +73,46 @@ impl Failure {
     }
 }
 
-fn block_on<A>(
+fn start_logs() -> Result<(), Problems> {
+    let mut problems = Problems::new();
+    let directives = env::var("RUST_LOG").unwrap_or_default();
+    let directives = if directives.is_empty() {
+        DEFAULT_FILTER
+    } else {
+        &directives
+    };
+    let filter = problems.check("RUST_LOG", EnvFilter::try_new(directives));
+    problems.none()?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.unwrap_or_default())
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+    Ok(())
+}
+
+fn block_on<A, B>(
     args: A,
-    run: impl AsyncFnOnce(A, Signals) -> Result<(), Failure>,
+    bind: impl AsyncFnOnce(A) -> Result<B, Problems>,
+    run: impl AsyncFnOnce(B, Signals) -> Result<(), Stopped>,
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
-        let first = nth_signal(1)?;
-        let second = nth_signal(2)?;
+    let ended = runtime.block_on(async {
+        let (while_binding, first, second) = (nth_signal(1)?, nth_signal(1)?, nth_signal(2)?);
+        let bound = tokio::select! {
+            bound = bind(args) => bound?,
+            () = while_binding => return Ok(()),
+        };
         tokio::select! {
-            ended = run(args, Box::pin(first)) => ended,
+            ended = run(bound, Box::pin(first)) => Ok(ended?),
             () = second => Err(Failure::Aborted),
         }
-    })
+    });
+    // What still blocks a thread, a file that does not answer or a scan of one, must not keep the program.
+    runtime.shutdown_background();
+    ended
 }
 
 fn nth_signal(nth: usize) -> io::Result<impl Future<Output = ()>> {

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<watch::Sender<Conditions>>);
 
-/// One condition of a program's readiness. It does not hold until [`Condition::holds`] is called, and drops out of the set with its handle.
+/// One condition of a program's readiness. It does not hold until [`Condition::holds`] is called, nor after its handle was dropped.
 #[derive(Debug)]
 pub struct Condition {
     name: &'static str,
@@ -99,9 +99,7 @@ impl Condition {
 
 impl Drop for Condition {
     fn drop(&mut self) {
-        self.readiness.0.send_modify(|conditions| {
-            conditions.0.remove(self.name);
-        });
+        self.fails("nobody keeps it any more");
     }
 }
 
@@ -132,9 +130,10 @@ mod tests {
 
         token.fails("expired");
         readiness.wait_for(false).await;
+        drop(kubernetes);
         assert_eq!(
             readiness.to_string(),
-            "[+] kubernetes: ok\n[-] token: expired\nnot ready\n"
+            "[-] kubernetes: nobody keeps it any more\n[-] token: expired\nnot ready\n"
         );
     }
 }

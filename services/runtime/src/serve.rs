@@ -1,9 +1,13 @@
 //! The accept loop: HTTP/1.1 and HTTP/2, with or without TLS, on one socket.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{future, io, sync::Arc, time::Duration};
 
-use axum::Router;
-use http::Request;
+use axum::{
+    Router,
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+};
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -13,28 +17,35 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time,
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 use tower::ServiceExt;
 use tracing::{Instrument as _, Span};
 
-use crate::Listener;
+use crate::{Listener, is_grpc};
 
 /// Connections served at once; further ones wait in the kernel's backlog.
 const MAX_CONNECTIONS: usize = 10_000;
 
-/// Calls under way on one HTTP/2 connection; a gRPC client queues what goes beyond.
-const MAX_STREAMS: u32 = 1_000;
+/// Calls under way on one HTTP/2 connection; a gRPC client queues what goes beyond. Each may hold a message of a mebibyte.
+const MAX_STREAMS: u32 = 200;
 
 /// Room for a token of 16 KiB, which the auth layer must see to refuse it by name, beside other headers.
 const MAX_HEADERS: u32 = 64 * 1024;
 
-/// How long a client may take over its TLS handshake, and over its HTTP/1.1 headers.
+/// How long a client may take over its TLS handshake, over its first request, and over the headers of each further one in HTTP/1.1.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a call may take until its answer begins. It is the last resort: callers have deadlines of their own.
+const CALL_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long calls under way may take to finish after a stop.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// How often a silent HTTP/2 connection is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -47,33 +58,22 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Server {
     router: Router,
     tls: Option<Arc<ServerConfig>>,
-    grace: Duration,
 }
 
 // === impl Server ===
 
 impl Server {
-    /// Serves `router` in plaintext. When told to stop, it gives calls under way ten seconds to finish.
+    /// Serves `router` in plaintext.
     #[must_use]
     pub fn new(router: Router) -> Self {
-        Self {
-            router,
-            tls: None,
-            grace: Duration::from_secs(10),
-        }
+        let router = router.layer(middleware::from_fn(deadline));
+        Self { router, tls: None }
     }
 
     /// Serves over TLS. HTTP/2 is offered by ALPN when `config` names it.
     #[must_use]
     pub fn with_tls(mut self, config: Arc<ServerConfig>) -> Self {
         self.tls = Some(config);
-        self
-    }
-
-    /// Gives calls under way so long to finish after a stop.
-    #[must_use]
-    pub fn with_grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
         self
     }
 
@@ -108,18 +108,35 @@ impl Server {
             .max_header_list_size(MAX_HEADERS);
         // HTTP/2 runs each call in a task of hyper's own, which knows nothing of our span.
         let span = Span::current();
+        let first_request = Arc::new(Notify::new());
+        let notify = Arc::clone(&first_request);
         let service = ServiceExt::<Request<Incoming>>::map_future(self.router, move |call| {
+            notify.notify_one();
             call.instrument(span.clone())
         });
         let connection =
             http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         tokio::pin!(connection);
 
+        // hyper's own timers start with the first bytes; whoever sends none would stay for ever.
+        let silent = async {
+            if time::timeout(PATIENCE, first_request.notified())
+                .await
+                .is_ok()
+            {
+                future::pending::<()>().await;
+            }
+        };
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
+            }
+            () = silent => {
+                tracing::debug!("Closing a connection without a request");
+                connection.as_mut().graceful_shutdown();
+                time::timeout(PATIENCE, connection).await.unwrap_or(Ok(()))
             }
         };
         if let Err(error) = ended {
@@ -168,13 +185,13 @@ pub async fn serve(listener: Listener, server: Server, stop: CancellationToken) 
     }
     drop(listener);
 
-    let drained = time::timeout(server.grace, async {
+    let drained = time::timeout(GRACE, async {
         while let Some(ended) = connections.join_next().await {
             report_panic(ended);
         }
     });
     if drained.await.is_err() {
-        tracing::warn!(connections = connections.len(), grace = ?server.grace, "Cutting connections that outlasted the grace");
+        tracing::warn!(connections = connections.len(), grace = ?GRACE, "Cutting connections that outlasted the grace");
         connections.shutdown().await;
     }
 }
@@ -183,11 +200,28 @@ async fn accept(
     listener: &Listener,
     permits: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
+    let permit = match Arc::clone(permits).try_acquire_owned() {
+        Ok(permit) => permit,
+        Err(_none_left) => {
+            tracing::warn!(
+                limit = MAX_CONNECTIONS,
+                "Waiting for a connection to end before taking another"
+            );
+            let permit = Arc::clone(permits).acquire_owned().await;
+            permit.map_err(io::Error::other)?
+        }
+    };
     Ok((listener.accept().await?, permit))
+}
+
+/// Ends a call whose answer does not begin in time.
+async fn deadline(request: axum::extract::Request, next: Next) -> Response {
+    let is_grpc = is_grpc(request.headers());
+    match time::timeout(CALL_DEADLINE, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) if is_grpc => Status::deadline_exceeded("the call took too long").into_http(),
+        Err(_elapsed) => (StatusCode::GATEWAY_TIMEOUT, "the call took too long\n").into_response(),
+    }
 }
 
 fn report_panic(ended: Result<(), tokio::task::JoinError>) {
