@@ -29,6 +29,12 @@ pub mod api {
     }
 }
 
+/// The longest value of a record, in bytes.
+pub const MAX_VALUE: usize = 1024 * 1024;
+
+/// The longest message of a request, in bytes: the longest value, and what goes with it. A longer one is refused by its length alone.
+pub const MAX_REQUEST: usize = MAX_VALUE + 64 * 1024;
+
 /// Every contract and what it imports, as an encoded `google.protobuf.FileDescriptorSet`: what gRPC reflection serves.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 

@@ -123,8 +123,7 @@ async fn delete(State(data_store): State<DataStore>, Key(key): Key) -> Result<Re
 
 /// gRPC clients are told in gRPC, everybody else in HTTP.
 async fn no_such_path(headers: HeaderMap) -> Response {
-    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    if content_type.is_some_and(|content_type| content_type.starts_with(b"application/grpc")) {
+    if runtime::is_grpc(&headers) {
         return Status::unimplemented("there is no such service").into_http();
     }
     let message = "there is nothing at this path; records are at /v1/records/{key}";

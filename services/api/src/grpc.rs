@@ -1,5 +1,10 @@
 //! `api.v1.Api`, for callers that speak gRPC.
 
+use axum::{
+    middleware::Next,
+    response::{IntoResponse as _, Response as HttpResponse},
+};
+use http::StatusCode;
 use proto::{
     api::v1::api_server,
     records::v1::{
@@ -7,17 +12,30 @@ use proto::{
         ListRecordsRequest, ListRecordsResponse, PutRecordRequest, Record,
     },
 };
-use tonic::{Request, Response, Status, async_trait};
+use tonic::{Code, Request, Response, Status, async_trait};
 
-use crate::data_store::DataStore;
-
-/// The longest message that is read: a value of 1 MiB, and names. Longer ones are refused by their length alone.
-pub(crate) const MAX_MESSAGE: usize = (1024 + 64) * 1024;
+use crate::{data_store::DataStore, error::HttpError};
 
 /// Passes every call on.
 #[derive(Debug)]
 pub(crate) struct Api {
     data_store: DataStore,
+}
+
+/// Lets nothing but gRPC through.
+///
+/// tonic takes a message whatever its content type says, and a page in a browser may send `text/plain` anywhere without asking first.
+pub(crate) async fn only_grpc(request: axum::extract::Request, next: Next) -> HttpResponse {
+    if runtime::is_grpc(request.headers()) {
+        return next.run(request).await;
+    }
+    let message = "this path speaks gRPC; records in HTTP are at /v1/records/{key}";
+    HttpError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::Unimplemented,
+        message,
+    )
+    .into_response()
 }
 
 // === impl Api ===

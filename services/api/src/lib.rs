@@ -12,6 +12,7 @@ mod error;
 mod gateway;
 mod grpc;
 
+use axum::middleware;
 use proto::api::v1::api_server::{ApiServer, SERVICE_NAME};
 use runtime::{Bound, Condition, Problems, Readiness};
 use tonic_kube_auth::TokenFollower;
@@ -51,12 +52,13 @@ impl Config {
         let data_store = data_store::DataStore::new(&endpoint, attach);
         routes.add_service(
             ApiServer::new(grpc::Api::new(data_store.clone()))
-                .max_decoding_message_size(grpc::MAX_MESSAGE),
+                .max_decoding_message_size(proto::MAX_REQUEST),
         );
         let router = routes
             .routes()
             .into_axum_router()
             .reset_fallback()
+            .layer(middleware::from_fn(grpc::only_grpc))
             .merge(gateway::routes(data_store));
         // Made here, so that nobody finds it ready before it has shown that it is.
         let readiness = Readiness::new();

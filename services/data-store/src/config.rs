@@ -37,12 +37,12 @@ pub struct Config {
     pub kubeconfig: Option<PathBuf>,
 
     /// How long Kubernetes may take over one review, for example 3s or 500ms.
-    #[arg(long, env, default_value = "3s", value_parser = humantime::parse_duration)]
+    #[arg(long, env, default_value = "3s", value_parser = some_duration)]
     pub review_timeout: Duration,
 
     /// How many reviews may be under way at once; further calls are refused as OVERLOADED.
-    #[arg(long, env, default_value_t = 64)]
-    pub max_reviews_in_flight: usize,
+    #[arg(long, env, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_reviews_in_flight: u16,
 }
 
 /// The Kubernetes API cannot be asked with what was found.
@@ -77,7 +77,7 @@ impl Config {
             .map_err(|error| KubeconfigError(Box::new(error)))?;
         Ok(reviewer
             .with_deadline(self.review_timeout)
-            .with_max_in_flight(self.max_reviews_in_flight))
+            .with_max_in_flight(self.max_reviews_in_flight.into()))
     }
 
     pub(crate) async fn kube_config(&self) -> Result<kube::Config, KubeconfigError> {
@@ -90,6 +90,15 @@ impl Config {
         kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
             .await
             .map_err(|error| KubeconfigError(Box::new(error)))
+    }
+}
+
+/// A length of time, as `3s` or `500ms`, that is not zero.
+fn some_duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("must be longer than nothing".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(error.to_string()),
     }
 }
 

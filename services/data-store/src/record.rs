@@ -1,8 +1,9 @@
 //! The rules of a request's fields, as the contract states them.
 
+use proto::MAX_VALUE;
+
 /// The most bytes of a key or of the prefix of one.
 const KEY_BYTES: usize = 1_024;
-const VALUE_BYTES: usize = 1_048_576;
 const CONTENT_TYPE_BYTES: usize = 255;
 const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
 const DEFAULT_PAGE_SIZE: usize = 100;
@@ -15,7 +16,7 @@ pub(crate) enum RuleError {
     KeyLength(usize),
     #[error("key must hold no control character; there is one at byte {0}")]
     KeyControl(usize),
-    #[error("value must be at most {VALUE_BYTES} bytes long; it has {0}")]
+    #[error("value must be at most {MAX_VALUE} bytes long; it has {0}")]
     ValueLength(usize),
     #[error("content_type must be at most {CONTENT_TYPE_BYTES} bytes long; it has {0}")]
     ContentTypeLength(usize),
@@ -41,7 +42,7 @@ pub(crate) fn check_key(key: &str) -> Result<(), RuleError> {
 }
 
 pub(crate) fn check_value(value: &[u8]) -> Result<(), RuleError> {
-    if value.len() > VALUE_BYTES {
+    if value.len() > MAX_VALUE {
         return Err(RuleError::ValueLength(value.len()));
     }
     Ok(())

@@ -19,8 +19,6 @@ use crate::{
 
 /// The most bytes of keys and values in a page: with the rest of 1,000 records still under the 4 MiB that gRPC clients take by default.
 const PAGE_BYTES: usize = 3 * 1024 * 1024;
-/// The most bytes of a request: the largest value, and room for what goes with it.
-const REQUEST_BYTES: usize = (1024 + 64) * 1024;
 
 /// Answers the data store's methods out of a [`Storage`].
 #[derive(Clone, Debug)]
@@ -41,7 +39,7 @@ impl Service {
     /// Makes the gRPC service, which refuses messages over 1 MiB + 64 KiB with OUT_OF_RANGE before it reads them.
     #[must_use]
     pub fn into_server(self) -> DataStoreServer<Self> {
-        DataStoreServer::new(self).max_decoding_message_size(REQUEST_BYTES)
+        DataStoreServer::new(self).max_decoding_message_size(proto::MAX_REQUEST)
     }
 }
 
@@ -56,6 +54,7 @@ impl DataStore for Service {
     }
 
     async fn get_record(&self, req: Request<GetRecordRequest>) -> Result<Response<Record>, Status> {
+        Caller::of(req.extensions())?;
         let req = req.into_inner();
         record::check_key(&req.key)?;
         let record = self
@@ -85,6 +84,7 @@ impl DataStore for Service {
         &self,
         req: Request<DeleteRecordRequest>,
     ) -> Result<Response<DeleteRecordResponse>, Status> {
+        Caller::of(req.extensions())?;
         let req = req.into_inner();
         record::check_key(&req.key)?;
         let revision = self
@@ -100,6 +100,7 @@ impl DataStore for Service {
         &self,
         req: Request<ListRecordsRequest>,
     ) -> Result<Response<ListRecordsResponse>, Status> {
+        Caller::of(req.extensions())?;
         let req = req.into_inner();
         record::check_prefix(&req.prefix)?;
         let limits = PageLimits {

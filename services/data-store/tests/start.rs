@@ -9,6 +9,8 @@ fn start(flags: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_data-store"))
         .args(flags)
         .env_clear()
+        // The default is a file where the test happens to run.
+        .env("STORAGE", "memory:")
         .output()
         .expect("the program must be there")
 }
@@ -76,7 +78,18 @@ fn what_cannot_be_understood_is_told_as_it_stands() {
 #[test]
 fn bad_usage_exits_64_too_and_help_does_not() {
     assert_eq!(start(&["--no-such-flag"]).status.code(), Some(64));
-    assert_eq!(start(&["--listen-addr", "nowhere"]).status.code(), Some(64));
+    for (flag, value) in [
+        ("--listen-addr", "nowhere"),
+        ("--review-timeout", "0s"),
+        ("--review-timeout", "soon"),
+        ("--max-reviews-in-flight", "0"),
+        ("--max-reviews-in-flight", "18446744073709551615"),
+    ] {
+        let output = start(&[flag, value]);
+
+        assert_eq!(output.status.code(), Some(64), "{flag} {value}");
+        assert!(said(&output).contains(flag), "{}", said(&output));
+    }
 
     let help = start(&["--help"]);
     assert!(help.status.success());
@@ -89,4 +102,17 @@ fn bad_usage_exits_64_too_and_help_does_not() {
     ] {
         assert!(text.contains(flag), "{text}");
     }
+}
+
+#[test]
+fn a_log_filter_that_cannot_be_understood_is_told_and_not_replaced() {
+    let output = Command::new(env!("CARGO_BIN_EXE_data-store"))
+        .env_clear()
+        .env("STORAGE", "memory:")
+        .env("RUST_LOG", "info,tonic=dbug")
+        .output()
+        .unwrap();
+
+    assert_eq!(output.status.code(), Some(64));
+    assert!(said(&output).contains("RUST_LOG: "), "{}", said(&output));
 }

@@ -25,6 +25,9 @@ use crate::{
 /// How long to wait for everything to be ready before saying what is not.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The kubelet renews a token when a fifth of its life is left, and the api must find it in that time.
+const MIN_TOKEN_LIFETIME: Duration = Duration::from_secs(10);
+
 /// Runs a stand-in Kubernetes cluster, the data store and the api on this machine, to try it all without a cluster.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
@@ -66,6 +69,13 @@ pub struct Args {
     pub data_store_admin_addr: SocketAddr,
 }
 
+/// A token that lives so shortly expires before anybody can find the next one.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "must be at least {MIN_TOKEN_LIFETIME:?}: the api looks for the next token once a second at most"
+)]
+struct TooShort;
+
 /// Everything, with its sockets bound and its files written, before any of it runs.
 #[derive(Debug)]
 pub struct Local {
@@ -93,6 +103,12 @@ impl Args {
         let began = Instant::now();
         say("Setting up a stand-in Kubernetes cluster; the very first start makes its keys");
         let mut problems = Problems::new();
+        if problems
+            .check("--token-lifetime", self.check_token_lifetime())
+            .is_none()
+        {
+            return Err(problems);
+        }
         let cluster = self.bind_cluster().await;
         let flag = match &cluster {
             Err(BindError::Listen(_)) => "--kubernetes-addr",
@@ -144,6 +160,13 @@ impl Args {
             guide,
             began,
         })
+    }
+
+    fn check_token_lifetime(&self) -> Result<(), TooShort> {
+        match self.token_lifetime {
+            Some(lifetime) if lifetime < MIN_TOKEN_LIFETIME => Err(TooShort),
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn bind_cluster(&self) -> Result<run::Bound, BindError> {

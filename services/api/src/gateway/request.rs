@@ -1,23 +1,24 @@
 //! Reading what an HTTP caller sent, within limits.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use axum::extract::{FromRequestParts, Path, Request};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use proto::records::v1::PutRecordRequest;
+use proto::{MAX_VALUE, records::v1::PutRecordRequest};
+use tokio::time;
 use tonic::Code;
 
 use crate::error::HttpError;
 
 pub(super) const JSON: &str = "application/json";
 
-/// The largest value of a record.
-const MAX_VALUE: usize = 1024 * 1024;
-
 /// A value of that size in base64 is a third longer; the rest is for names.
 const MAX_JSON: usize = MAX_VALUE / 3 * 4 + 64 * 1024;
+
+/// How long a body may take to arrive.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The key in the path, decoded; empty when the path ends before it.
 pub(super) struct Key(pub(super) String);
@@ -105,7 +106,16 @@ async fn read_body(request: Request, limit: usize) -> Result<Bytes, HttpError> {
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
-    match Limited::new(request.into_body(), limit).collect().await {
+    let body = Limited::new(request.into_body(), limit).collect();
+    let Ok(body) = time::timeout(BODY_DEADLINE, body).await else {
+        let message = "the body took too long to arrive";
+        return Err(HttpError::new(
+            StatusCode::REQUEST_TIMEOUT,
+            Code::DeadlineExceeded,
+            message,
+        ));
+    };
+    match body {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_broken) => Err(HttpError::bad_request("the body broke off")),

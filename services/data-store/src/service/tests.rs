@@ -1,11 +1,5 @@
-use std::{
-    convert::Infallible,
-    future,
-    sync::Arc,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::time::{Duration, UNIX_EPOCH};
 
-use futures::FutureExt as _;
 use proto::{
     datastore::v1::data_store_server::DataStore,
     records::v1::{
@@ -14,11 +8,14 @@ use proto::{
     },
 };
 use tonic::{Code, Request, Status};
-use tonic_kube_auth::{AllowList, AuthLayer, Caller, Clock, Identity, Token};
-use tower::{Layer as _, ServiceExt as _, service_fn};
+use tonic_kube_auth::Clock;
 
+use self::proof::mk_request;
 use super::{Service, unavailable};
 use crate::storage::{Address, Storage, StorageError};
+
+#[path = "../../tests/behaviour/proof.rs"]
+mod proof;
 
 async fn mk_service(clock: Clock) -> Service {
     Service::new(Storage::open(&Address::Memory).await.unwrap(), clock)
@@ -34,36 +31,6 @@ fn mk_ticking_clock() -> Clock {
     Clock::from_fn(move || {
         UNIX_EPOCH + Duration::from_secs(ticks.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
     })
-}
-
-/// A request of somebody who was proven to call.
-fn mk_request<T>(message: T) -> Request<T> {
-    let mut req = Request::new(message);
-    req.extensions_mut().insert(mk_caller());
-    req
-}
-
-/// Only a check that was passed can make a proof, so one is passed.
-fn mk_caller() -> Caller {
-    let identity = Arc::new(Identity {
-        username: "system:serviceaccount:api:api".to_owned(),
-        audiences: vec!["data-store".to_owned()],
-        expires_at: Some(UNIX_EPOCH + Duration::from_secs(2_000)),
-        ..Identity::default()
-    });
-    let authenticator = move |_token: &Token| future::ready(Ok(Arc::clone(&identity)));
-    let (tx, rx) = std::sync::mpsc::channel();
-    let handler = service_fn(move |req: http::Request<()>| {
-        let caller = Caller::of(req.extensions()).unwrap();
-        tx.send(caller.clone()).unwrap();
-        future::ready(Ok::<_, Infallible>(http::Response::new(())))
-    });
-    let allow: AllowList = "api/api".parse().unwrap();
-    let layer = AuthLayer::new(authenticator, "data-store".parse().unwrap(), allow);
-    let req = http::Request::builder().header("x-client-id", "e30.e30.c2ln");
-    let call = layer.layer(handler).oneshot(req.body(()).unwrap());
-    call.now_or_never().unwrap().unwrap();
-    rx.recv().unwrap()
 }
 
 async fn put(service: &Service, key: &str, value: impl AsRef<[u8]>) -> Result<Record, Status> {
@@ -151,17 +118,38 @@ async fn a_put_answers_what_a_get_then_finds() {
 }
 
 #[tokio::test]
-async fn a_write_of_an_unproven_caller_is_refused() {
+async fn nobody_is_answered_who_was_not_proven_to_call() {
     let service = mk_stopped_service().await;
-    let req = Request::new(PutRecordRequest {
-        key: "a".to_owned(),
-        ..PutRecordRequest::default()
-    });
+    put(&service, "a", "hi").await.unwrap();
+    let key = || "a".to_owned();
 
-    let status = service.put_record(req).await.unwrap_err();
+    let refused = [
+        service.greet(Request::new(GreetRequest {})).await.err(),
+        service
+            .get_record(Request::new(GetRecordRequest { key: key() }))
+            .await
+            .err(),
+        service
+            .put_record(Request::new(PutRecordRequest {
+                key: key(),
+                ..PutRecordRequest::default()
+            }))
+            .await
+            .err(),
+        service
+            .delete_record(Request::new(DeleteRecordRequest { key: key() }))
+            .await
+            .err(),
+        service
+            .list_records(Request::new(ListRecordsRequest::default()))
+            .await
+            .err(),
+    ];
 
-    assert_eq!(status.code(), Code::Internal);
-    assert_eq!(get(&service, "a").await.unwrap_err().code(), Code::NotFound);
+    for status in refused {
+        assert_eq!(status.unwrap().code(), Code::Internal);
+    }
+    assert_eq!(get(&service, "a").await.unwrap().value, "hi");
 }
 
 #[tokio::test]

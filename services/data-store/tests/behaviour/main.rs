@@ -7,6 +7,8 @@ mod opening;
 #[cfg(test)]
 mod paging;
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod revisions;
 #[cfg(test)]
 mod support;

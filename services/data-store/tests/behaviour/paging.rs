@@ -3,10 +3,12 @@ use proto::{
     datastore::v1::data_store_server::DataStore,
     records::v1::{ListRecordsRequest, ListRecordsResponse},
 };
-use tonic::Request;
 use tonic_kube_auth::Clock;
 
-use crate::support::{mk_memory, put};
+use crate::{
+    proof::mk_request,
+    support::{mk_memory, put},
+};
 
 const MIB: usize = 1024 * 1024;
 /// More pages than any of these lists has: paging that goes on beyond goes in circles.
@@ -23,7 +25,7 @@ async fn list(
         page_size,
         page_token,
     };
-    let rsp = service.list_records(Request::new(req)).await;
+    let rsp = service.list_records(mk_request(req)).await;
     rsp.unwrap().into_inner()
 }
 

@@ -1,6 +1,6 @@
 //! Fills one volume: requests its tokens, and writes them.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -85,6 +85,10 @@ impl Kubelet {
         };
         let answer = token_request::answer(&self.cluster, &User::node(&self.config.node), asked)?;
         let token = text(&answer["status"]["token"]).to_owned();
-        Ok((token, Duration::from_secs(seconds.unsigned_abs())))
+        // Times in tokens are whole seconds, rounded down: a token's life began a fraction of one ago.
+        let now = self.cluster.clock().now().duration_since(UNIX_EPOCH);
+        let rounded = Duration::from_nanos(now.unwrap_or_default().subsec_nanos().into());
+        let life = Duration::from_secs(seconds.unsigned_abs());
+        Ok((token, life.saturating_sub(rounded)))
     }
 }

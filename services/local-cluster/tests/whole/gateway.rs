@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::Response;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Kubernetes, Program, get, header_of, http, json, mk_request, text};
 
@@ -253,16 +254,12 @@ async fn a_write_that_cannot_be_is_refused_and_nothing_is_written() {
 async fn a_value_over_a_mebibyte_is_refused_before_it_is_read() {
     let house = House::new().await;
     // Announced and never sent: an answer can only come unread.
-    let announced = ("content-length", "1048577");
-
-    let stream = tokio::net::TcpStream::connect(house.api).await.unwrap();
-    let head = format!(
-        "PUT /v1/records/a HTTP/1.1\r\nhost: localhost\r\n{}: {}\r\n\r\n",
-        announced.0, announced.1
-    );
-    tokio::io::AsyncWriteExt::write_all(&mut { stream }, head.as_bytes())
-        .await
-        .unwrap();
+    let mut stream = tokio::net::TcpStream::connect(house.api).await.unwrap();
+    let head = b"PUT /v1/records/a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1048577\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
 
     let chunked = house
         .send("PUT", "/v1/records/a", &[], vec![b'x'; 1024 * 1024 + 1])
@@ -332,4 +329,27 @@ async fn a_wrong_method_is_told_which_are_right() {
             "{method} {path}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_grpc_path_takes_nothing_but_grpc() {
+    let house = House::new().await;
+    // What a page in a browser may send to anybody without asking first.
+    let headers = [("content-type", "text/plain")];
+
+    let response = house
+        .send(
+            "POST",
+            "/api.v1.Api/PutRecord",
+            &headers,
+            &b"\0\0\0\0\x03\x0a\x01a"[..],
+        )
+        .await;
+
+    let (status, code, _message) = refused(&response);
+    assert_eq!((status, code.as_str()), (415, "UNIMPLEMENTED"));
+    assert_eq!(
+        json(&get(house.api, "/v1/records").await),
+        serde_json::json!({})
+    );
 }
