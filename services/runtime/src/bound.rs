@@ -116,3 +116,35 @@ impl fmt::Debug for Bound {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+
+    use axum::Router;
+
+    use super::Bound;
+    use crate::{Readiness, grpc_routes, listen};
+
+    #[tokio::test]
+    async fn it_is_not_ready_any_more_once_it_is_told_to_stop() {
+        let addr = "127.0.0.1:0".parse().unwrap();
+        let listeners = (listen(addr).await.unwrap(), listen(addr).await.unwrap());
+        let (_routes, health) =
+            grpc_routes(tonic_health::pb::FILE_DESCRIPTOR_SET, "a.Service").await;
+        let readiness = Readiness::new();
+        let bound = Bound::new(
+            listeners.0,
+            listeners.1,
+            Router::new(),
+            health,
+            readiness.clone(),
+        )
+        .with_task("endless", future::pending());
+        assert!(readiness.is_ready());
+
+        bound.run(future::ready(())).await.unwrap();
+
+        assert!(!readiness.is_ready());
+    }
+}

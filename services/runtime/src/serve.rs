@@ -229,3 +229,6 @@ fn report_panic(ended: Result<(), tokio::task::JoinError>) {
         tracing::error!(%error, "A connection's task failed");
     }
 }
+
+#[cfg(test)]
+mod tests;
