@@ -201,6 +201,33 @@ async fn nothing_it_prints_at_the_most_talkative_has_a_piece_of_a_token_and_ctrl
     assert!(status.success(), "{status}");
     assert!(printed.contains("TRACE"), "it must have been talkative");
     assert!(printed.contains("Refreshing service account token"));
+    let admitted = printed
+        .lines()
+        .find(|line| line.contains("Caller admitted"))
+        .unwrap();
+    for field in [
+        r#"method="datastore.v1.DataStore/Greet""#,
+        r#"outcome="ADMITTED""#,
+        r#"username="system:serviceaccount:api:api""#,
+        "uid=\"",
+        r#"groups=["system:serviceaccounts", "#,
+        r#"audiences=["data-store"]"#,
+        r#"pod="api""#,
+    ] {
+        assert!(admitted.contains(field), "{field} is not in {admitted}");
+    }
+    for reason in [
+        "TOKEN_REJECTED",
+        "TOKEN_MALFORMED",
+        "TOKEN_EXPIRED",
+        "AUDIENCE_MISMATCH",
+    ] {
+        let outcome = format!("outcome=\"{reason}\"");
+        let refused = printed
+            .lines()
+            .any(|line| line.contains("Caller refused") && line.contains(&outcome));
+        assert!(refused, "{reason} was not logged");
+    }
     let pieces: HashSet<&[u8]> = secrets
         .iter()
         .flat_map(|secret| secret.as_bytes().windows(PIECE))

@@ -5,6 +5,8 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
+use tonic_reflection::pb::{v1, v1alpha};
+
 use crate::support::{Kubernetes, Program, channel, get, greet, json, mk_data_store_config, text};
 
 #[tokio::test]
@@ -95,4 +97,68 @@ async fn health_and_reflection_need_no_token_and_everything_else_does() {
         greet(data_store.addr, None).await.unwrap_err().code(),
         Code::Unauthenticated
     );
+}
+
+#[tokio::test]
+async fn reflection_names_what_is_served_to_new_clients_and_old_ones() {
+    let kubernetes = Kubernetes::start().await;
+    let data_store = Program::data_store(&kubernetes).await;
+    let served = ["datastore.v1.DataStore", "grpc.health.v1.Health"];
+
+    let question = v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(
+            String::new(),
+        )),
+    };
+    let mut client =
+        v1::server_reflection_client::ServerReflectionClient::new(channel(data_store.addr));
+    let mut answers = client
+        .server_reflection_info(futures::stream::iter([question]))
+        .await
+        .unwrap()
+        .into_inner();
+    let Some(v1::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
+        answers.message().await.unwrap().unwrap().message_response
+    else {
+        panic!("it must be a list")
+    };
+    for name in served {
+        assert!(
+            list.service.iter().any(|service| service.name == name),
+            "{list:?}"
+        );
+    }
+    assert!(
+        !list
+            .service
+            .iter()
+            .any(|service| service.name.starts_with("api.")),
+        "{list:?}"
+    );
+
+    let question = v1alpha::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(
+            v1alpha::server_reflection_request::MessageRequest::ListServices(String::new()),
+        ),
+    };
+    let mut client =
+        v1alpha::server_reflection_client::ServerReflectionClient::new(channel(data_store.addr));
+    let mut answers = client
+        .server_reflection_info(futures::stream::iter([question]))
+        .await
+        .unwrap()
+        .into_inner();
+    let Some(v1alpha::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
+        answers.message().await.unwrap().unwrap().message_response
+    else {
+        panic!("it must be a list")
+    };
+    for name in served {
+        assert!(
+            list.service.iter().any(|service| service.name == name),
+            "{list:?}"
+        );
+    }
 }
