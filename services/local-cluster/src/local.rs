@@ -1,80 +1,24 @@
 //! All of it in one process: the stand-in cluster, the data store and the api, started and stopped in the right order.
 
+mod args;
 mod guide;
 
 use std::{
     io::{self, Write as _},
     net::SocketAddr,
-    path::PathBuf,
     time::Duration,
 };
 
-use clap::Parser;
 use runtime::{CancellationToken, Problems, Readiness, Stopped};
 use tokio::time::{self, Instant};
-use tonic_kube_auth::Clock;
 use tracing::Instrument as _;
 
+pub use self::args::Args;
 use self::guide::Guide;
-use crate::{
-    paths::Paths,
-    run::{self, BindError},
-    seed,
-};
+use crate::run::{self, BindError};
 
 /// How long to wait for everything to be ready before saying what is not.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The kubelet renews a token when a fifth of its life is left, and the api must find it in that time.
-const MIN_TOKEN_LIFETIME: Duration = Duration::from_secs(10);
-
-/// Runs a stand-in Kubernetes cluster, the data store and the api on this machine, to try it all without a cluster.
-#[derive(Clone, Debug, Parser)]
-#[command(version)]
-pub struct Args {
-    /// Where to keep keys, tokens, kubeconfigs and records.
-    #[arg(long, default_value = ".local")]
-    pub folder: PathBuf,
-
-    /// How long a projected token lives, for example 600s or 30s; the kubelet replaces it at 80 % of that.
-    #[arg(long, value_parser = humantime::parse_duration)]
-    pub token_lifetime: Option<Duration>,
-
-    /// Where the data store keeps records: redb:PATH or memory: [default: redb:FOLDER/records.redb]
-    #[arg(long)]
-    pub storage: Option<String>,
-
-    /// Run only the stand-in cluster, and say how to start the services against it.
-    #[arg(long)]
-    pub cluster_only: bool,
-
-    /// Where the stand-in serves the Kubernetes API.
-    #[arg(long, default_value = "127.0.0.1:6443")]
-    pub kubernetes_addr: SocketAddr,
-
-    /// Where the api serves HTTP and gRPC.
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    pub api_addr: SocketAddr,
-
-    /// Where the api answers probes.
-    #[arg(long, default_value = "127.0.0.1:9080")]
-    pub api_admin_addr: SocketAddr,
-
-    /// Where the data store serves gRPC.
-    #[arg(long, default_value = "127.0.0.1:8081")]
-    pub data_store_addr: SocketAddr,
-
-    /// Where the data store answers probes.
-    #[arg(long, default_value = "127.0.0.1:9081")]
-    pub data_store_admin_addr: SocketAddr,
-}
-
-/// A token that lives so shortly expires before anybody can find the next one.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "must be at least {MIN_TOKEN_LIFETIME:?}: the api looks for the next token once a second at most"
-)]
-struct TooShort;
 
 /// Everything, with its sockets bound and its files written, before any of it runs.
 #[derive(Debug)]
@@ -160,44 +104,6 @@ impl Args {
             guide,
             began,
         })
-    }
-
-    fn check_token_lifetime(&self) -> Result<(), TooShort> {
-        match self.token_lifetime {
-            Some(lifetime) if lifetime < MIN_TOKEN_LIFETIME => Err(TooShort),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    async fn bind_cluster(&self) -> Result<run::Bound, BindError> {
-        let config = run::Config {
-            address: self.kubernetes_addr,
-            folder: self.folder.clone(),
-            token_lifetime: self.token_lifetime,
-            clock: Clock::system(),
-        };
-        config.bind().await
-    }
-
-    fn data_store(&self, paths: &Paths) -> data_store::Config {
-        let file = || format!("redb:{}", paths.folder().join("records.redb").display());
-        data_store::Config {
-            listen_addr: self.data_store_addr,
-            admin_addr: self.data_store_admin_addr,
-            storage: self.storage.clone().unwrap_or_else(file),
-            kubeconfig: Some(paths.data_store_kubeconfig()),
-            ..data_store::Config::new(seed::AUDIENCE, &format!("{0}/{0}", seed::API))
-        }
-    }
-
-    fn api(&self, paths: &Paths, data_store: SocketAddr) -> api::Config {
-        api::Config {
-            listen_addr: self.api_addr,
-            admin_addr: self.api_admin_addr,
-            data_store_connstring: data_store.to_string(),
-            token_path: paths.api_token(),
-            allow_plaintext_token: false,
-        }
     }
 }
 
