@@ -69,21 +69,20 @@ impl Standings {
         self.0.doubted.notified().await;
     }
 
-    /// Notes how a review of a caller's token went.
+    /// Notes how a review of a caller's token went. One that failed asks for a check.
     ///
-    /// One that failed is no verdict on us yet: a caller may have brought it about. It asks for a check. That we are refused counts at once.
+    /// It is no verdict on us by itself, as a caller may have brought it about; but that we are refused counts at once.
     pub(crate) fn note_review(&self, failure: Option<&AskError>) {
         self.0.doubt.store(failure.is_some(), Ordering::Relaxed);
-        match failure {
-            None => self.set(&Standing::Good, None),
-            Some(error) if error.refusal() == Refusal::VerifierMisconfigured => {
-                self.note_failure(error)
-            }
-            Some(error) => {
-                tracing::debug!(error = error as &dyn Error, "A review failed");
-                self.0.doubted.notify_one();
-            }
+        let Some(error) = failure else {
+            return self.set(&Standing::Good, None);
+        };
+        if error.refusal() == Refusal::VerifierMisconfigured {
+            self.note_failure(error);
+        } else {
+            tracing::debug!(error = error as &dyn Error, "A review failed");
         }
+        self.0.doubted.notify_one();
     }
 
     /// Notes how a check of our own went.
