@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use bytes::Bytes;
 use http::Response;
 use serde_json::json;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tonic::Code;
 
 use crate::support::{
@@ -52,23 +52,42 @@ async fn assert_refused(
     );
 }
 
-/// An API server that accepts connections and never says a word; and how many have come.
-async fn hung_api_server() -> (
-    SocketAddr,
-    tokio::sync::watch::Receiver<usize>,
-    JoinHandle<()>,
-) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let (tx, rx) = tokio::sync::watch::channel(0);
-    let task = tokio::spawn(async move {
-        let mut held = Vec::new();
-        while let Ok(connection) = listener.accept().await {
-            held.push(connection);
-            tx.send_replace(held.len());
+/// A data store whose API server accepts connections and never says a word.
+struct Hung {
+    data_store: Program,
+    token: String,
+    /// How many connections have come.
+    connections: watch::Receiver<usize>,
+    _api_server: JoinHandle<()>,
+    _kubernetes: Kubernetes,
+}
+
+impl Hung {
+    async fn start(review_timeout: Duration) -> Self {
+        let kubernetes = Kubernetes::start().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let config = data_store::Config {
+            kubeconfig: Some(kubernetes.kubeconfig_to(listener.local_addr().unwrap())),
+            review_timeout,
+            max_reviews_in_flight: 1,
+            ..mk_data_store_config(&kubernetes)
+        };
+        let (tx, connections) = watch::channel(0);
+        let api_server = tokio::spawn(async move {
+            let mut held = Vec::new();
+            while let Ok(connection) = listener.accept().await {
+                held.push(connection);
+                tx.send_replace(held.len());
+            }
+        });
+        Self {
+            data_store: Program::data_store_with(config).await,
+            token: kubernetes.token("api"),
+            connections,
+            _api_server: api_server,
+            _kubernetes: kubernetes,
         }
-    });
-    (addr, rx, task)
+    }
 }
 
 #[tokio::test]
@@ -243,19 +262,11 @@ async fn kubernetes_unavailable_when_it_does_not_answer() {
 
 #[tokio::test]
 async fn kubernetes_unavailable_when_it_is_too_slow() {
-    let kubernetes = Kubernetes::start().await;
-    let (hung, _connections, _task) = hung_api_server().await;
-    let config = data_store::Config {
-        kubeconfig: Some(kubernetes.kubeconfig_to(hung)),
-        review_timeout: Duration::from_millis(50),
-        ..mk_data_store_config(&kubernetes)
-    };
-    let data_store = Program::data_store_with(config).await;
-    let token = kubernetes.token("api");
+    let hung = Hung::start(Duration::from_millis(50)).await;
 
     assert_refused(
-        data_store.addr,
-        Some(&token),
+        hung.data_store.addr,
+        Some(&hung.token),
         Code::Unavailable,
         503,
         "KUBERNETES_UNAVAILABLE",
@@ -300,27 +311,23 @@ async fn verifier_misconfigured_when_kubernetes_refuses_us_and_readiness_says_so
 
 #[tokio::test]
 async fn overloaded_when_too_many_reviews_are_under_way() {
-    let kubernetes = Kubernetes::start().await;
-    let (hung, mut connections, _task) = hung_api_server().await;
-    let config = data_store::Config {
-        kubeconfig: Some(kubernetes.kubeconfig_to(hung)),
-        review_timeout: Duration::from_secs(60),
-        max_reviews_in_flight: 1,
-        ..mk_data_store_config(&kubernetes)
-    };
-    let data_store = Program::data_store_with(config).await;
-    let token = kubernetes.token("api");
+    let mut hung = Hung::start(Duration::from_secs(60)).await;
+    let addr = hung.data_store.addr;
     // The first connection is the data store's own question, how it stands; the second is the review.
-    connections.wait_for(|count| *count == 1).await.unwrap();
-    let first = tokio::spawn({
-        let (addr, token) = (data_store.addr, token.clone());
-        async move { greet(addr, Some(&token)).await }
-    });
-    connections.wait_for(|count| *count == 2).await.unwrap();
+    hung.connections
+        .wait_for(|count| *count == 1)
+        .await
+        .unwrap();
+    let token = hung.token.clone();
+    let first = tokio::spawn(async move { greet(addr, Some(&token)).await });
+    hung.connections
+        .wait_for(|count| *count == 2)
+        .await
+        .unwrap();
 
     assert_refused(
-        data_store.addr,
-        Some(&token),
+        addr,
+        Some(&hung.token),
         Code::Unavailable,
         503,
         "OVERLOADED",
@@ -332,15 +339,8 @@ async fn overloaded_when_too_many_reviews_are_under_way() {
 
 #[tokio::test]
 async fn deadline_exceeded_when_the_callers_own_time_is_over_first() {
-    let kubernetes = Kubernetes::start().await;
-    let (hung, _connections, _task) = hung_api_server().await;
-    let config = data_store::Config {
-        kubeconfig: Some(kubernetes.kubeconfig_to(hung)),
-        review_timeout: Duration::from_secs(60),
-        ..mk_data_store_config(&kubernetes)
-    };
-    let data_store = Program::data_store_with(config).await;
-    let token = kubernetes.token("api");
+    let hung = Hung::start(Duration::from_secs(60)).await;
+    let (data_store, token) = (&hung.data_store, &hung.token);
     let common = [("x-client-id", token.as_str()), ("grpc-timeout", "50m")];
 
     let plain = post(data_store.addr, &common).await;
