@@ -361,11 +361,11 @@ async fn deadline_exceeded_when_the_callers_own_time_is_over_first() {
 
 #[tokio::test]
 async fn no_token_when_the_api_has_none_to_call_with_and_nothing_is_sent() {
-    let kubernetes = Kubernetes::start_with(Some(Duration::from_secs(2))).await;
+    let kubernetes = Kubernetes::start_with(Some(Duration::from_secs(4))).await;
     let data_store = Program::data_store(&kubernetes).await;
     let api = Program::api(&kubernetes, data_store.addr).await;
 
-    // The kubelet takes the volume of a pod that is gone away; two seconds later its token has expired.
+    // The kubelet takes the volume of a pod that is gone away; four seconds later its token has expired.
     kubernetes.cluster.delete("pods", "api", "api").unwrap();
     api.readiness.wait_for(false).await;
     data_store.stop().await;
