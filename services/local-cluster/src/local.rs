@@ -47,12 +47,6 @@ impl Args {
         let began = Instant::now();
         say("Setting up a stand-in Kubernetes cluster; the very first start makes its keys");
         let mut problems = Problems::new();
-        if problems
-            .check("--token-lifetime", self.check_token_lifetime())
-            .is_none()
-        {
-            return Err(problems);
-        }
         let cluster = self.bind_cluster().await;
         let flag = match &cluster {
             Err(BindError::Listen(_)) => "--kubernetes-addr",
@@ -161,8 +155,10 @@ impl Local {
         let cluster = cluster
             .run(stop_cluster.cancelled())
             .instrument(tracing::info_span!("cluster"));
+        // Whoever stops it before it is ready need not be told that it is not.
         let announce = async {
-            announce(&readiness, &guide, began).await;
+            let announce = announce(&readiness, &guide, began);
+            stop_data_store.run_until_cancelled(announce).await;
             Ok(())
         };
         tokio::try_join!(api, data_store, cluster, announce)?;

@@ -23,7 +23,7 @@ pub struct Args {
     pub folder: PathBuf,
 
     /// How long a projected token lives, for example 600s or 30s; the kubelet replaces it at 80 % of that.
-    #[arg(long, value_parser = humantime::parse_duration)]
+    #[arg(long, value_parser = token_lifetime)]
     pub token_lifetime: Option<Duration>,
 
     /// Where the data store keeps records: redb:PATH or memory: [default: redb:FOLDER/records.redb]
@@ -55,23 +55,9 @@ pub struct Args {
     pub data_store_admin_addr: SocketAddr,
 }
 
-/// A token that lives so shortly expires before anybody can find the next one.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "must be at least {MIN_TOKEN_LIFETIME:?}: the api looks for the next token once a second at most"
-)]
-pub(super) struct TooShort;
-
 // === impl Args ===
 
 impl Args {
-    pub(super) fn check_token_lifetime(&self) -> Result<(), TooShort> {
-        match self.token_lifetime {
-            Some(lifetime) if lifetime < MIN_TOKEN_LIFETIME => Err(TooShort),
-            Some(_) | None => Ok(()),
-        }
-    }
-
     pub(super) async fn bind_cluster(&self) -> Result<run::Bound, BindError> {
         let config = run::Config {
             address: self.kubernetes_addr,
@@ -101,5 +87,15 @@ impl Args {
             token_path: paths.api_token(),
             allow_plaintext_token: false,
         }
+    }
+}
+
+fn token_lifetime(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(lifetime) if lifetime < MIN_TOKEN_LIFETIME => Err(format!(
+            "must be at least {MIN_TOKEN_LIFETIME:?}: the api looks for the next token once a second at most"
+        )),
+        Ok(lifetime) => Ok(lifetime),
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -291,3 +291,19 @@ fn the_cluster_alone_says_how_to_start_the_services_against_it() {
 
     assert!(status.success(), "{status}");
 }
+
+#[test]
+fn a_token_that_could_not_be_followed_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_local-cluster"))
+        .arg("--folder")
+        .arg(folder.path())
+        .args(["--token-lifetime", "9s"])
+        .output()
+        .unwrap();
+
+    assert_eq!(output.status.code(), Some(64));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("--token-lifetime"), "{said}");
+    assert!(said.contains("at least 10s"), "{said}");
+}

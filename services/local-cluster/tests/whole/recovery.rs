@@ -5,8 +5,6 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use tonic_reflection::pb::{v1, v1alpha};
-
 use crate::support::{Kubernetes, Program, channel, get, greet, json, mk_data_store_config, text};
 
 #[tokio::test]
@@ -99,66 +97,54 @@ async fn health_and_reflection_need_no_token_and_everything_else_does() {
     );
 }
 
+/// The names that one version of the reflection service lists. The versions differ in nothing but their Rust types.
+macro_rules! reflected {
+    ($version:ident, $addr:expr) => {{
+        use tonic_reflection::pb::$version::{
+            ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+            server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+        };
+
+        let question = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(MessageRequest::ListServices(String::new())),
+        };
+        let mut client = ServerReflectionClient::new(channel($addr));
+        let answers = client
+            .server_reflection_info(futures::stream::iter([question]))
+            .await;
+        let answer = answers
+            .unwrap()
+            .into_inner()
+            .message()
+            .await
+            .unwrap()
+            .unwrap();
+        let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
+            panic!("it must be a list: {answer:?}")
+        };
+        list.service
+            .into_iter()
+            .map(|service| service.name)
+            .collect::<Vec<_>>()
+    }};
+}
+
 #[tokio::test]
 async fn reflection_names_what_is_served_to_new_clients_and_old_ones() {
     let kubernetes = Kubernetes::start().await;
     let data_store = Program::data_store(&kubernetes).await;
-    let served = ["datastore.v1.DataStore", "grpc.health.v1.Health"];
 
-    let question = v1::ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(
-            String::new(),
-        )),
-    };
-    let mut client =
-        v1::server_reflection_client::ServerReflectionClient::new(channel(data_store.addr));
-    let mut answers = client
-        .server_reflection_info(futures::stream::iter([question]))
-        .await
-        .unwrap()
-        .into_inner();
-    let Some(v1::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
-        answers.message().await.unwrap().unwrap().message_response
-    else {
-        panic!("it must be a list")
-    };
-    for name in served {
+    for names in [
+        reflected!(v1, data_store.addr),
+        reflected!(v1alpha, data_store.addr),
+    ] {
+        for served in ["datastore.v1.DataStore", "grpc.health.v1.Health"] {
+            assert!(names.iter().any(|name| name == served), "{names:?}");
+        }
         assert!(
-            list.service.iter().any(|service| service.name == name),
-            "{list:?}"
-        );
-    }
-    assert!(
-        !list
-            .service
-            .iter()
-            .any(|service| service.name.starts_with("api.")),
-        "{list:?}"
-    );
-
-    let question = v1alpha::ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(
-            v1alpha::server_reflection_request::MessageRequest::ListServices(String::new()),
-        ),
-    };
-    let mut client =
-        v1alpha::server_reflection_client::ServerReflectionClient::new(channel(data_store.addr));
-    let mut answers = client
-        .server_reflection_info(futures::stream::iter([question]))
-        .await
-        .unwrap()
-        .into_inner();
-    let Some(v1alpha::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
-        answers.message().await.unwrap().unwrap().message_response
-    else {
-        panic!("it must be a list")
-    };
-    for name in served {
-        assert!(
-            list.service.iter().any(|service| service.name == name),
-            "{list:?}"
+            !names.iter().any(|name| name.starts_with("api.")),
+            "{names:?}"
         );
     }
 }
