@@ -1,18 +1,22 @@
 //! Finds out whose token it is.
 //!
 //! ```text
-//! Screened ─ refuses what no question could save ─▶ TokenReviewer ─ asks ─▶ the Kubernetes API
+//! Cached ─ store: known already? ─ screen: worth a question? ─ limit, flight: one at a time ─▶ TokenReviewer ─ asks ─▶ the Kubernetes API
+//!                                                              └─ outage: nobody answers, but it was proven not long ago
 //! ```
 
+pub(crate) mod cached;
+mod fingerprint;
+mod flight;
 mod kubernetes;
+mod limit;
+mod outage;
 mod screen;
 pub(crate) mod standing;
+mod store;
 pub(crate) mod token_review;
 
-use std::sync::Arc;
-
-pub(crate) use self::screen::Screened;
-use crate::{Identity, Refusal, Token};
+use crate::{Refusal, Token, UserInfo};
 
 /// Says whose token it is, or why that cannot be said.
 ///
@@ -24,21 +28,19 @@ pub trait Authenticate: Send + Sync + 'static {
     ///
     /// A [`Refusal`]. It must blame the caller only for what the caller did: when the question could not be asked, or was not answered,
     /// the refusal is one of ours.
-    fn authenticate(
-        &self,
-        token: &Token,
-    ) -> impl Future<Output = Result<Arc<Identity>, Refusal>> + Send;
+    fn authenticate(&self, token: &Token)
+    -> impl Future<Output = Result<UserInfo, Refusal>> + Send;
 }
 
 impl<F, Answer> Authenticate for F
 where
     F: Fn(&Token) -> Answer + Send + Sync + 'static,
-    Answer: Future<Output = Result<Arc<Identity>, Refusal>> + Send,
+    Answer: Future<Output = Result<UserInfo, Refusal>> + Send,
 {
     fn authenticate(
         &self,
         token: &Token,
-    ) -> impl Future<Output = Result<Arc<Identity>, Refusal>> + Send {
+    ) -> impl Future<Output = Result<UserInfo, Refusal>> + Send {
         self(token)
     }
 }

@@ -9,8 +9,8 @@ use crate::{Identity, Refusal, ServiceAccount};
 
 /// Decides whether a service account may make a call.
 ///
-/// It is asked last, after everything about the token was checked. Closures can be one, when they need not wait:
-/// `|identity: &Identity, account: &ServiceAccount, request: &Parts| …`.
+/// It is asked last, after everything about the token was checked; and twice about one call when it does not answer at once. Closures can be one, when they need not wait:
+/// `|identity: &Identity, account: ServiceAccount<'_>, request: &Parts| …`.
 pub trait Authorize: Send + Sync + 'static {
     /// Decides about one call. `request` has the method, the path and the metadata; the token is no longer in it.
     ///
@@ -20,19 +20,19 @@ pub trait Authorize: Send + Sync + 'static {
     fn authorize(
         &self,
         identity: &Identity,
-        account: &ServiceAccount,
+        account: ServiceAccount<'_>,
         request: &Parts,
     ) -> impl Future<Output = Result<(), Refusal>> + Send;
 }
 
 impl<F> Authorize for F
 where
-    F: Fn(&Identity, &ServiceAccount, &Parts) -> Result<(), Refusal> + Send + Sync + 'static,
+    F: Fn(&Identity, ServiceAccount<'_>, &Parts) -> Result<(), Refusal> + Send + Sync + 'static,
 {
     async fn authorize(
         &self,
         identity: &Identity,
-        account: &ServiceAccount,
+        account: ServiceAccount<'_>,
         request: &Parts,
     ) -> Result<(), Refusal> {
         self(identity, account, request)

@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::SystemTime};
 
-/// What every service account's username starts with.
-const SERVICE_ACCOUNT_PREFIX: &str = "system:serviceaccount:";
+use crate::ServiceAccount;
 
 /// Keys of `user.extra` that kube-apiserver fills for service-account tokens (KEP-4193).
 const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
@@ -12,12 +11,11 @@ const NODE_UID: &str = "authentication.kubernetes.io/node-uid";
 const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
 const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
 
-/// Who a token belongs to, as an authenticator found out.
+/// What an authenticator found out about the owner of a token.
 ///
-/// It is what was found, not what was decided: an `Identity` alone admits nobody. The proof that every check was passed is a
-/// [`Caller`](crate::Caller).
+/// It is what was found, not what was decided: it admits nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
+pub struct UserInfo {
     /// For example `system:serviceaccount:api:api`.
     pub username: String,
     /// The uid of the service account.
@@ -32,6 +30,20 @@ pub struct Identity {
     pub expires_at: Option<SystemTime>,
 }
 
+/// A [`UserInfo`] as it is kept: in little memory, for as many callers as there are, and never changed.
+///
+/// An `Identity` alone admits nobody either. The proof that every check was passed is a [`Caller`](crate::Caller).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// One after the other: username, uid, the groups, the audiences, and of `extra` a key for each value, and the value.
+    text: Box<str>,
+    /// Where in it each of them ends.
+    ends: Box<[u32]>,
+    groups: usize,
+    audiences: usize,
+    expires_at: Option<SystemTime>,
+}
+
 /// A Kubernetes object that a token is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BoundObject<'a> {
@@ -41,20 +53,49 @@ pub struct BoundObject<'a> {
     pub uid: Option<&'a str>,
 }
 
-/// A service account: the identity of a workload.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServiceAccount {
-    namespace: String,
-    name: String,
-}
-
 // === impl Identity ===
 
 impl Identity {
+    /// For example `system:serviceaccount:api:api`.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        self.text(0)
+    }
+
+    /// The uid of the service account.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        self.text(1)
+    }
+
+    /// The groups Kubernetes counts it among.
+    pub fn groups(&self) -> impl ExactSizeIterator<Item = &str> {
+        (2..2 + self.groups).map(|index| self.text(index))
+    }
+
+    /// The audiences the token is good for, among those that were asked about.
+    pub fn audiences(&self) -> impl ExactSizeIterator<Item = &str> {
+        let first = 2 + self.groups;
+        (first..first + self.audiences).map(|index| self.text(index))
+    }
+
+    /// What else Kubernetes knows, as keys and values; a key with many values comes many times.
+    pub fn extra(&self) -> impl Iterator<Item = (&str, &str)> {
+        let first = 2 + self.groups + self.audiences;
+        let keys = (first..self.ends.len()).step_by(2);
+        keys.map(|index| (self.text(index), self.text(index + 1)))
+    }
+
+    /// When the token expires, if it says so.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
+    }
+
     /// The service account it names, if its username is that of one.
     #[must_use]
-    pub fn service_account(&self) -> Option<ServiceAccount> {
-        ServiceAccount::from_username(&self.username)
+    pub fn service_account(&self) -> Option<ServiceAccount<'_>> {
+        ServiceAccount::from_username(self.username())
     }
 
     /// The pod the token is bound to, if it is bound to one.
@@ -72,120 +113,134 @@ impl Identity {
     /// What the API server's audit log calls the token, for example `JTI=fd09b4bb-77e3-4688-b9a7-c17ccf44cd85`.
     #[must_use]
     pub fn credential_id(&self) -> Option<&str> {
-        self.extra(CREDENTIAL_ID)
+        self.first(CREDENTIAL_ID)
     }
 
     fn bound_object(&self, name: &str, uid: &str) -> Option<BoundObject<'_>> {
         Some(BoundObject {
-            name: self.extra(name)?,
-            uid: self.extra(uid),
+            name: self.first(name)?,
+            uid: self.first(uid),
         })
     }
 
-    fn extra(&self, key: &str) -> Option<&str> {
-        self.extra.get(key)?.first().map(String::as_str)
+    fn first(&self, key: &str) -> Option<&str> {
+        let mut extra = self.extra();
+        extra.find_map(|(other, value)| (other == key).then_some(value))
+    }
+
+    fn text(&self, index: usize) -> &str {
+        let end = |index: usize| self.ends.get(index).map_or(0, |end| *end as usize);
+        let start = index.checked_sub(1).map_or(0, end);
+        self.text
+            .get(start..end(index))
+            .expect("the ends must lie in the text")
     }
 }
 
-// === impl ServiceAccount ===
-
-impl ServiceAccount {
-    /// Reads `system:serviceaccount:<namespace>:<name>`; nothing when the username is that of a person, a node or anything else.
-    #[must_use]
-    pub fn from_username(username: &str) -> Option<Self> {
-        let (namespace, name) = username
-            .strip_prefix(SERVICE_ACCOUNT_PREFIX)?
-            .split_once(':')?;
-        (is_dns_name(namespace) && is_dns_name(name)).then(|| Self {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        })
-    }
-
-    /// The namespace it lives in.
-    #[must_use]
-    pub fn namespace(&self) -> &str {
-        &self.namespace
-    }
-
-    /// Its name within the namespace.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
+impl From<UserInfo> for Identity {
+    fn from(user: UserInfo) -> Self {
+        let extra = user
+            .extra
+            .iter()
+            .flat_map(|(key, values)| values.iter().flat_map(move |value| [key, value]));
+        let named = [&user.username, &user.uid];
+        let texts = named
+            .into_iter()
+            .chain(&user.groups)
+            .chain(&user.audiences)
+            .chain(extra);
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        for each in texts {
+            text.push_str(each);
+            ends.push(u32::try_from(text.len()).expect("an identity must be shorter than 4 GiB"));
+        }
+        Self {
+            text: text.into_boxed_str(),
+            ends: ends.into_boxed_slice(),
+            groups: user.groups.len(),
+            audiences: user.audiences.len(),
+            expires_at: user.expires_at,
+        }
     }
 }
 
-impl fmt::Display for ServiceAccount {
+impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+        f.debug_struct("Identity")
+            .field("username", &self.username())
+            .field("uid", &self.uid())
+            .field("groups", &self.groups().collect::<Vec<_>>())
+            .field("audiences", &self.audiences().collect::<Vec<_>>())
+            .field("extra", &self.extra().collect::<Vec<_>>())
+            .field("expires_at", &self.expires_at)
+            .finish()
     }
-}
-
-/// Whether Kubernetes could have given an object this name: an RFC 1123 subdomain.
-pub(crate) fn is_dns_name(text: &str) -> bool {
-    let is_label = |label: &str| {
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !label.is_empty()
-            && label.bytes().all(allowed)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(is_label)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BoundObject, Identity, ServiceAccount};
+    use std::time::UNIX_EPOCH;
 
-    #[test]
-    fn a_service_account_is_known_by_its_username() {
-        let account =
-            ServiceAccount::from_username("system:serviceaccount:api:front.door").unwrap();
+    use super::{BoundObject, Identity, UserInfo};
 
-        assert_eq!((account.namespace(), account.name()), ("api", "front.door"));
-        assert_eq!(account.to_string(), "api/front.door");
+    fn mk_extra(pairs: &[(&str, &str)]) -> UserInfo {
+        let extra = pairs.iter().map(|(key, value)| {
+            (
+                format!("authentication.kubernetes.io/{key}"),
+                vec![(*value).to_owned()],
+            )
+        });
+        UserInfo {
+            extra: extra.collect(),
+            ..UserInfo::default()
+        }
     }
 
     #[test]
-    fn nobody_else_is_a_service_account() {
-        for username in [
-            "",
-            "kubernetes-admin",
-            "system:node:vm",
-            "system:anonymous",
-            "system:serviceaccount:",
-            "system:serviceaccount:api",
-            "system:serviceaccount:api:",
-            "system:serviceaccount::api",
-            "system:serviceaccount:api:api:api",
-            "system:serviceaccount:api/x:api",
-            "system:serviceaccount:api:*",
-            "system:serviceaccount:API:api",
-            "x:system:serviceaccount:api:api",
-        ] {
-            assert_eq!(ServiceAccount::from_username(username), None, "{username}");
-        }
+    fn an_identity_says_all_that_was_found() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let identity = Identity::from(UserInfo {
+            username: "system:serviceaccount:api:api".to_owned(),
+            uid: "1".to_owned(),
+            groups: words("system:serviceaccounts system:authenticated"),
+            extra: [("k".to_owned(), words("v w")), ("l".to_owned(), words("x"))].into(),
+            audiences: words("data-store other"),
+            expires_at: Some(UNIX_EPOCH),
+        });
+
+        assert_eq!(identity.username(), "system:serviceaccount:api:api");
+        assert_eq!(identity.uid(), "1");
+        assert!(
+            identity
+                .groups()
+                .eq(["system:serviceaccounts", "system:authenticated"])
+        );
+        assert!(identity.audiences().eq(["data-store", "other"]));
+        assert!(identity.extra().eq([("k", "v"), ("k", "w"), ("l", "x")]));
+        assert_eq!(identity.expires_at(), Some(UNIX_EPOCH));
+        assert_eq!(identity.service_account().unwrap().to_string(), "api/api");
+    }
+
+    #[test]
+    fn of_nobody_nothing_is_known() {
+        let nobody = Identity::from(UserInfo::default());
+
+        assert_eq!((nobody.username(), nobody.uid()), ("", ""));
+        assert_eq!((nobody.groups().len(), nobody.audiences().len()), (0, 0));
+        assert_eq!(
+            (nobody.pod(), nobody.node(), nobody.credential_id()),
+            (None, None, None)
+        );
     }
 
     #[test]
     fn extra_names_pod_node_and_credential() {
-        let mut identity = Identity::default();
-        assert_eq!(
-            (identity.pod(), identity.node(), identity.credential_id()),
-            (None, None, None)
-        );
-
-        for (key, value) in [
+        let identity = Identity::from(mk_extra(&[
             ("credential-id", "JTI=1"),
             ("pod-name", "api-0"),
             ("pod-uid", "2"),
             ("node-name", "nowhere"),
-        ] {
-            identity.extra.insert(
-                format!("authentication.kubernetes.io/{key}"),
-                vec![value.to_owned()],
-            );
-        }
+        ]));
 
         assert_eq!(
             identity.pod(),

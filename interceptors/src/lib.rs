@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! TokenSource → TokenFollower → AttachToken ═══ authorization: Bearer … ═══▶ AuthLayer → Authenticate → Authorize → handler(Caller)
-//!   the file      one task       interceptor                                  tower       TokenReviewer  AllowList
+//!   the file      one task       interceptor                                  tower       Cached         AllowList
+//!                                                                                         TokenReviewer
 //! ```
 //!
 //! # The calling side
@@ -27,11 +28,11 @@
 //!
 //! ```no_run
 //! # use tonic::{Request, Response, Status, service::LayerExt as _};
-//! # use tonic_kube_auth::{AllowList, Audience, AuthLayer, Caller, TokenReviewer};
+//! # use tonic_kube_auth::{AllowList, Audience, AuthLayer, Cached, Caller, TokenReviewer};
 //! # async fn serve<S: tonic::server::NamedService + Clone>(data_store: S) -> Result<(), Box<dyn std::error::Error>> {
 //! let audience: Audience = "data-store".parse()?;
 //! let reviewer = TokenReviewer::connect(kube::Config::infer().await?, audience.clone())?;
-//! let auth = AuthLayer::new(reviewer, audience, "api/api".parse::<AllowList>()?);
+//! let auth = AuthLayer::new(Cached::new(reviewer, audience), "api/api".parse::<AllowList>()?);
 //! let service = auth.named_layer(data_store);
 //! # let _ = service; Ok(()) }
 //!
@@ -53,6 +54,7 @@
 mod claims;
 mod client;
 mod clock;
+mod metrics;
 mod status_json;
 mod token;
 
@@ -66,6 +68,8 @@ mod authz;
 mod identity;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "server")]
+mod service_account;
 
 pub use claims::{NotAJwt, UnverifiedClaims};
 pub use client::{
@@ -82,11 +86,13 @@ pub use {
     audience::{Audience, AudienceError},
     authn::{
         Authenticate,
+        cached::Cached,
         standing::Standing,
         token_review::{ConnectError, TokenReviewer},
     },
     authz::{AllowList, AllowListError, Authorize},
-    identity::{BoundObject, Identity, ServiceAccount},
+    identity::{BoundObject, Identity, UserInfo},
+    metrics::server::ServerMetrics,
     server::{
         body::ResponseBody,
         caller::Caller,
@@ -95,6 +101,7 @@ pub use {
         refusal::{Malformed, Refusal},
         service::Auth,
     },
+    service_account::ServiceAccount,
 };
 
 /// The `domain` of every `google.rpc.ErrorInfo` that this library makes.

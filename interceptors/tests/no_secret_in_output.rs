@@ -10,7 +10,9 @@ use http::{Request, Response, header};
 use http_body_util::Full;
 use kube::client::Body;
 use serde_json::json;
-use tonic_kube_auth::{AllowList, AuthLayer, Caller, TokenFollower, TokenReviewer, TokenSource};
+use tonic_kube_auth::{
+    AllowList, AuthLayer, Cached, Caller, TokenFollower, TokenReviewer, TokenSource,
+};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -70,8 +72,7 @@ async fn call(token: &str, status: u16, answer: String) {
     let audience: tonic_kube_auth::Audience = "data-store".parse().expect("it is well-formed");
     let reviewer = TokenReviewer::new(client, audience.clone());
     let layer = AuthLayer::new(
-        reviewer,
-        audience,
+        Cached::new(reviewer, audience),
         "api/api".parse::<AllowList>().expect("it is well-formed"),
     );
     let service = layer.layer(service_fn(async |request: Request<Full<bytes::Bytes>>| {

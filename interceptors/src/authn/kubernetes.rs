@@ -9,7 +9,7 @@ use kube::client::Body;
 use serde_json::Value;
 use tokio::time;
 
-use crate::Refusal;
+use crate::{Refusal, metrics::server::ReviewResult};
 
 /// An answer is a few KiB; whatever is longer is not one of Kubernetes'.
 const MAX_ANSWER: usize = 1024 * 1024;
@@ -108,6 +108,20 @@ impl AskError {
             | Self::Status(_)
             | Self::NotJson(_)
             | Self::Meaningless(_) => Refusal::KubernetesUnavailable,
+        }
+    }
+
+    /// What it is counted as.
+    pub(crate) fn result(&self) -> ReviewResult {
+        match self {
+            Self::Deadline(_) => ReviewResult::Deadline,
+            Self::Transport(_) => ReviewResult::Transport,
+            Self::Body(_) => ReviewResult::BrokenOff,
+            Self::Status(_) => ReviewResult::Status,
+            Self::NotJson(_) => ReviewResult::NotJson,
+            Self::Meaningless(_) => ReviewResult::Meaningless,
+            Self::Unknown => ReviewResult::Unauthorized,
+            Self::NotAllowed => ReviewResult::Forbidden,
         }
     }
 }

@@ -1,38 +1,30 @@
 //! Cheap checks before anybody is asked.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use crate::{
-    Audience, Authenticate, Clock, Identity, Refusal, Token, UnverifiedClaims,
-    server::refusal::Malformed,
-};
+use crate::{Audience, Clock, Refusal, Token, UnverifiedClaims, server::refusal::Malformed};
 
 /// How long after its expiry Kubernetes still accepts a token. Refusing sooner would refuse what it accepts.
 const LEEWAY: Duration = Duration::from_secs(60);
 
 /// Refuses a token that no question could save: not a JWT, expired, or meant for somebody else.
 ///
-/// What it reads is not verified, so it can only refuse: whatever looks right goes on to the inner authenticator. A token that names no
-/// audience goes on too: it counts as meant for the API server, and Kubernetes will say so.
+/// What it reads is not verified, so it can only refuse: whatever looks right must still be asked about. A token that names no audience is
+/// worth asking about too: it counts as meant for the API server, and Kubernetes will say so.
 #[derive(Debug)]
-pub(crate) struct Screened<A> {
-    inner: A,
+pub(crate) struct Screen {
     audience: Audience,
     clock: Clock,
 }
 
-// === impl Screened ===
+// === impl Screen ===
 
-impl<A> Screened<A> {
-    pub(crate) fn new(inner: A, audience: Audience, clock: Clock) -> Self {
-        Self {
-            inner,
-            audience,
-            clock,
-        }
+impl Screen {
+    pub(crate) fn new(audience: Audience, clock: Clock) -> Self {
+        Self { audience, clock }
     }
 
-    fn screen(&self, token: &Token) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, token: &Token) -> Result<(), Refusal> {
         let claims = UnverifiedClaims::read(token)
             .map_err(|not_a_jwt| Refusal::Malformed(Malformed::Jwt(not_a_jwt)))?;
         if let Some(at) = claims.expires_at
@@ -52,90 +44,58 @@ impl<A> Screened<A> {
     }
 }
 
-impl<A: Authenticate> Authenticate for Screened<A> {
-    async fn authenticate(&self, token: &Token) -> Result<Arc<Identity>, Refusal> {
-        self.screen(token)?;
-        self.inner.authenticate(token).await
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{
-        future,
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
-        time::{Duration, UNIX_EPOCH},
-    };
+    use std::time::{Duration, UNIX_EPOCH};
 
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-    use super::Screened;
-    use crate::{
-        Authenticate, Clock, Identity, NotAJwt, Refusal, Token, server::refusal::Malformed,
-    };
+    use super::Screen;
+    use crate::{Clock, NotAJwt, Refusal, Token, server::refusal::Malformed};
 
     const NOW: u64 = 1_795_454_840;
 
-    /// Screens a token with these claims; answers the verdict and how often the inner authenticator was asked.
-    async fn screen(claims: &str) -> (Result<Arc<Identity>, Refusal>, usize) {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&asked);
-        let inner = move |_token: &Token| {
-            counter.fetch_add(1, Ordering::Relaxed);
-            future::ready(Ok(Arc::new(Identity::default())))
-        };
-        let screened = Screened::new(inner, "data-store".parse().unwrap(), Clock::stopped_at(NOW));
-        let token = Token::parse(&format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))).unwrap();
-
-        let outcome = screened.authenticate(&token).await;
-        (outcome, asked.load(Ordering::Relaxed))
+    /// Screens a token with these claims.
+    fn screen(claims: &str) -> Result<(), Refusal> {
+        let screen = Screen::new("data-store".parse().unwrap(), Clock::stopped_at(NOW));
+        let token = Token::parse(&format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims)));
+        screen.check(&token.unwrap())
     }
 
-    #[tokio::test]
-    async fn lets_through_whatever_might_be_genuine() {
+    #[test]
+    fn lets_through_whatever_might_be_genuine() {
         for claims in [
             format!(r#"{{"aud":["data-store"],"exp":{}}}"#, NOW + 600),
             format!(r#"{{"aud":["other","data-store"],"exp":{}}}"#, NOW - 60),
             r#"{"aud":"data-store"}"#.to_owned(),
             "{}".to_owned(),
         ] {
-            let (outcome, asked) = screen(&claims).await;
-
-            outcome.unwrap();
-            assert_eq!(asked, 1, "{claims}");
+            assert_eq!(screen(&claims), Ok(()), "{claims}");
         }
     }
 
-    #[tokio::test]
-    async fn refuses_an_expired_token_once_the_leeway_of_kubernetes_is_over_and_asks_nobody() {
+    #[test]
+    fn refuses_an_expired_token_once_the_leeway_of_kubernetes_is_over() {
         let exp = NOW - 61;
-        let (outcome, asked) = screen(&format!(r#"{{"aud":["data-store"],"exp":{exp}}}"#)).await;
+
+        let refusal = screen(&format!(r#"{{"aud":["data-store"],"exp":{exp}}}"#)).unwrap_err();
 
         let at = UNIX_EPOCH + Duration::from_secs(exp);
-        assert_eq!(outcome.unwrap_err(), Refusal::Expired { at });
-        assert_eq!(asked, 0);
+        assert_eq!(refusal, Refusal::Expired { at });
     }
 
-    #[tokio::test]
-    async fn refuses_a_token_meant_for_somebody_else_and_asks_nobody() {
-        let (outcome, asked) = screen(r#"{"aud":["other","data-store-2"]}"#).await;
+    #[test]
+    fn refuses_a_token_meant_for_somebody_else() {
+        let refusal = screen(r#"{"aud":["other","data-store-2"]}"#).unwrap_err();
 
         let expected = "data-store".parse().unwrap();
-        assert_eq!(outcome.unwrap_err(), Refusal::AudienceMismatch { expected });
-        assert_eq!(asked, 0);
+        assert_eq!(refusal, Refusal::AudienceMismatch { expected });
     }
 
-    #[tokio::test]
-    async fn refuses_what_is_no_jwt_and_asks_nobody() {
-        let (outcome, asked) = screen("not json").await;
+    #[test]
+    fn refuses_what_is_no_jwt() {
+        let refusal = screen("not json").unwrap_err();
 
-        assert_eq!(
-            outcome.unwrap_err(),
-            Refusal::Malformed(Malformed::Jwt(NotAJwt))
-        );
-        assert_eq!(asked, 0);
+        assert_eq!(refusal, Refusal::Malformed(Malformed::Jwt(NotAJwt)));
     }
 }

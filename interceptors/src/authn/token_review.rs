@@ -2,20 +2,21 @@
 
 mod answer;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use serde_json::json;
 use tokio::{
-    sync::{Semaphore, watch},
-    time,
+    sync::watch,
+    time::{self, Instant},
 };
 
 use crate::{
-    Audience, Authenticate, Identity, Refusal, Standing, Token, UnverifiedClaims,
+    Audience, Authenticate, Refusal, ServerMetrics, Standing, Token, UnverifiedClaims, UserInfo,
     authn::{
         kubernetes::{AskError, Kubernetes},
         standing::Standings,
     },
+    metrics::server::ReviewResult,
 };
 
 const TOKEN_REVIEWS: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
@@ -23,9 +24,6 @@ const SELF_SUBJECT_ACCESS_REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsub
 
 /// How long Kubernetes may take over one review. A healthy API server needs milliseconds.
 const DEADLINE: Duration = Duration::from_secs(3);
-
-/// How many reviews may be under way at once.
-const MAX_IN_FLIGHT: usize = 64;
 
 /// How often to check how we stand when all is well, and how often at most.
 const CHECK_INTERVAL: Duration = Duration::from_secs(4);
@@ -42,8 +40,8 @@ const NOBODYS_TOKEN: &str = "nobodys-token";
 pub struct TokenReviewer {
     kubernetes: Kubernetes,
     audience: Audience,
-    in_flight: Arc<Semaphore>,
     standings: Standings,
+    metrics: ServerMetrics,
 }
 
 /// Why the Kubernetes API must not, or cannot, be asked.
@@ -67,7 +65,7 @@ pub enum ConnectError {
 // === impl TokenReviewer ===
 
 impl TokenReviewer {
-    /// Asks through `client`, within three seconds, at most 64 reviews at once.
+    /// Asks through `client`, within three seconds.
     ///
     /// The client should not retry by itself; [`TokenReviewer::connect`] makes one that does not.
     #[must_use]
@@ -75,8 +73,8 @@ impl TokenReviewer {
         Self {
             kubernetes: Kubernetes::new(client, DEADLINE),
             audience,
-            in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             standings: Standings::new(),
+            metrics: ServerMetrics::default(),
         }
     }
 
@@ -113,10 +111,10 @@ impl TokenReviewer {
         self
     }
 
-    /// Lets so many reviews be under way at once. Further ones are refused as [`Refusal::Overloaded`], not queued.
+    /// Counts in `metrics` how long Kubernetes takes, and what comes of it.
     #[must_use]
-    pub fn with_max_in_flight(mut self, reviews: usize) -> Self {
-        self.in_flight = Arc::new(Semaphore::new(reviews));
+    pub fn with_metrics(mut self, metrics: ServerMetrics) -> Self {
+        self.metrics = metrics;
         self
     }
 
@@ -184,11 +182,15 @@ impl TokenReviewer {
 }
 
 impl Authenticate for TokenReviewer {
-    async fn authenticate(&self, token: &Token) -> Result<Arc<Identity>, Refusal> {
-        let Ok(_permit) = self.in_flight.try_acquire() else {
-            return Err(Refusal::Overloaded);
-        };
+    async fn authenticate(&self, token: &Token) -> Result<UserInfo, Refusal> {
+        let began = Instant::now();
         let review = self.review(token.expose()).await;
+        let result = match &review {
+            Ok(answer::Review::Genuine(_)) => ReviewResult::Genuine,
+            Ok(answer::Review::Refused(_)) => ReviewResult::Refused,
+            Err(error) => error.result(),
+        };
+        self.metrics.reviewed(result, began.elapsed());
         self.standings.note_review(review.as_ref().err());
         let review = review.map_err(|error| error.refusal())?;
 
@@ -197,10 +199,7 @@ impl Authenticate for TokenReviewer {
             .ok()
             .and_then(|claims| claims.expires_at);
         match review {
-            answer::Review::Genuine(identity) => Ok(Arc::new(Identity {
-                expires_at,
-                ..identity
-            })),
+            answer::Review::Genuine(user) => Ok(UserInfo { expires_at, ..user }),
             answer::Review::Refused(why) => {
                 tracing::debug!(why, "Kubernetes refuses a token");
                 Err(answer::classify(&why, &self.audience, expires_at))

@@ -1,18 +1,29 @@
 //! A list of the service accounts that may call.
 
-use std::{collections::HashSet, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use http::request::Parts;
 
-use crate::{Authorize, Identity, Refusal, ServiceAccount, identity::is_dns_name};
+use crate::{Authorize, Identity, Refusal, ServiceAccount, service_account::is_dns_name};
 
 /// The service accounts that may call, written `namespace/name` or `namespace/*`, separated by commas.
 ///
 /// It is never empty: a list that names nobody is more likely a slip than a wish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowList {
-    accounts: HashSet<String>,
-    namespaces: HashSet<String>,
+    /// By namespace.
+    namespaces: BTreeMap<String, Names>,
+}
+
+/// Who may call of one namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Names {
+    everybody: bool,
+    names: BTreeSet<String>,
 }
 
 /// The text is no allow-list.
@@ -38,17 +49,16 @@ impl FromStr for AllowList {
         if text.trim().is_empty() {
             return Err(AllowListError::Empty);
         }
-        let mut list = Self {
-            accounts: HashSet::new(),
-            namespaces: HashSet::new(),
-        };
+        let mut namespaces = BTreeMap::<String, Names>::new();
         for entry in text.split(',').map(str::trim) {
             match entry.split_once('/') {
                 Some((namespace, "*")) if is_dns_name(namespace) => {
-                    list.namespaces.insert(namespace.to_owned());
+                    let names = namespaces.entry(namespace.to_owned()).or_default();
+                    names.everybody = true;
                 }
                 Some((namespace, name)) if is_dns_name(namespace) && is_dns_name(name) => {
-                    list.accounts.insert(entry.to_owned());
+                    let names = namespaces.entry(namespace.to_owned()).or_default();
+                    names.names.insert(name.to_owned());
                 }
                 _ => {
                     return Err(AllowListError::Entry {
@@ -57,19 +67,17 @@ impl FromStr for AllowList {
                 }
             }
         }
-        Ok(list)
+        Ok(Self { namespaces })
     }
 }
 
 impl fmt::Display for AllowList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut entries: Vec<String> = self
-            .namespaces
-            .iter()
-            .map(|namespace| format!("{namespace}/*"))
-            .collect();
-        entries.extend(self.accounts.iter().cloned());
-        entries.sort_unstable();
+        let mut entries = Vec::new();
+        for (namespace, names) in &self.namespaces {
+            entries.extend(names.everybody.then(|| format!("{namespace}/*")));
+            entries.extend(names.names.iter().map(|name| format!("{namespace}/{name}")));
+        }
         f.write_str(&entries.join(","))
     }
 }
@@ -78,11 +86,14 @@ impl Authorize for AllowList {
     async fn authorize(
         &self,
         _identity: &Identity,
-        account: &ServiceAccount,
+        account: ServiceAccount<'_>,
         _request: &Parts,
     ) -> Result<(), Refusal> {
-        if self.namespaces.contains(account.namespace())
-            || self.accounts.contains(&account.to_string())
+        let is_named = |names: &Names| names.everybody || names.names.contains(account.name());
+        if self
+            .namespaces
+            .get(account.namespace())
+            .is_some_and(is_named)
         {
             Ok(())
         } else {
@@ -96,15 +107,15 @@ mod tests {
     use http::Request;
 
     use super::{AllowList, AllowListError};
-    use crate::{Authorize as _, Identity, Refusal, ServiceAccount};
+    use crate::{Authorize as _, Identity, Refusal, ServiceAccount, UserInfo};
 
     async fn decide(list: &str, account: &str) -> Result<(), Refusal> {
         let list: AllowList = list.parse().unwrap();
-        let account =
-            ServiceAccount::from_username(&format!("system:serviceaccount:{account}")).unwrap();
+        let username = format!("system:serviceaccount:{account}");
+        let account = ServiceAccount::from_username(&username).unwrap();
         let (request, ()) = Request::new(()).into_parts();
-        list.authorize(&Identity::default(), &account, &request)
-            .await
+        let identity = Identity::from(UserInfo::default());
+        list.authorize(&identity, account, &request).await
     }
 
     #[tokio::test]
@@ -175,9 +186,9 @@ mod tests {
 
     #[test]
     fn display_reads_back_as_the_same_list() {
-        let list: AllowList = "jobs/*,api/api".parse().unwrap();
+        let list: AllowList = "jobs/nightly,jobs/*,api/api".parse().unwrap();
 
-        assert_eq!(list.to_string(), "api/api,jobs/*");
+        assert_eq!(list.to_string(), "api/api,jobs/*,jobs/nightly");
         assert_eq!(list.to_string().parse(), Ok(list));
     }
 }

@@ -13,14 +13,14 @@ use crate::{Identity, ServiceAccount};
 #[derive(Clone, Debug)]
 pub struct Caller {
     identity: Arc<Identity>,
-    account: ServiceAccount,
 }
 
 // === impl Caller ===
 
 impl Caller {
-    pub(crate) fn new(identity: Arc<Identity>, account: ServiceAccount) -> Self {
-        Self { identity, account }
+    /// Takes an identity that passed every check; one of them is that it has a service account.
+    pub(crate) fn new(identity: Arc<Identity>) -> Self {
+        Self { identity }
     }
 
     /// The caller of a request, from its extensions.
@@ -42,7 +42,12 @@ impl Caller {
 
     /// The caller's service account.
     #[must_use]
-    pub fn service_account(&self) -> &ServiceAccount {
-        &self.account
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "it was checked when the caller was made"
+    )]
+    pub fn service_account(&self) -> ServiceAccount<'_> {
+        let account = self.identity.service_account();
+        account.expect("a caller must be a service account")
     }
 }

@@ -1,8 +1,9 @@
 //! The order of checks. It is the security argument, and this is the one place where it stands.
 //!
 //! ```text
-//! header ── one well-formed bearer token, or refused                            server/bearer.rs
-//! token  ── worth a question: a JWT, not expired, not meant for somebody else   authn/screen.rs
+//! header ── one credential of a sane length, or refused                         server/bearer.rs
+//! token  ── known: it was proven, or refused, not long ago                      authn/store.rs
+//!        ── worth a question: a JWT, not expired, not meant for somebody else   authn/screen.rs
 //!        ── genuine, says Kubernetes, asked for our audience                    authn/token_review.rs
 //!        ── meant for us: our audience is among those Kubernetes confirmed      here
 //!        ── a service account's                                                 here
@@ -10,67 +11,129 @@
 //! Caller ── and only now does the handler run
 //! ```
 //!
-//! Each step can only refuse. Whatever is missing — token, audience, rule, answer — the outcome is "no".
+//! Each step can only refuse, but for the memory of a proof, which stands for the two steps after it. Whatever is missing — token,
+//! audience, rule, answer — the outcome is "no".
 
-use std::sync::Arc;
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use http::request::Parts;
 use tokio::time;
 
 use crate::{
-    Audience, Authenticate, Authorize, Caller, Identity, Refusal, Token,
-    server::{deadline, verdict},
+    Authenticate, Authorize, Caller, Identity, Refusal,
+    authn::cached::{Cached, Question, Recalled},
+    server::{bearer, deadline, verdict},
 };
 
 /// What every caller is measured by.
 #[derive(Debug)]
 pub(crate) struct Checks<A, Z> {
-    pub(crate) authenticator: A,
-    pub(crate) audience: Audience,
+    pub(crate) authenticator: Cached<A>,
     pub(crate) policy: Z,
+}
+
+/// A call after everything that could be checked without waiting.
+#[derive(Debug)]
+pub(crate) enum Checked {
+    Decided(Result<Caller, Refusal>),
+    Waiting(Waiting),
+}
+
+/// What a call waits for.
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    /// To learn whose token it is.
+    Authenticator(Question),
+    /// To learn what the caller may do.
+    Policy(Arc<Identity>),
 }
 
 // === impl Checks ===
 
 impl<A: Authenticate, Z: Authorize> Checks<A, Z> {
-    /// Decides about one call, within the caller's own deadline, and logs the verdict.
-    pub(crate) async fn check(
+    /// Takes the token out of a request, and checks what can be checked at once. For a token known already that is everything, and costs
+    /// no allocation.
+    pub(crate) fn begin(&self, request: &mut Parts) -> Checked {
+        let recalled = match bearer::take(&mut request.headers) {
+            Ok(credential) => self.authenticator.recall(credential, &request.extensions),
+            Err(refusal) => Recalled::Known(Err(refusal)),
+        };
+        match recalled {
+            Recalled::Unknown(question) => Checked::Waiting(Waiting::Authenticator(question)),
+            Recalled::Known(Err(refusal)) => {
+                Checked::Decided(self.conclude(request, None, Err(refusal)))
+            }
+            Recalled::Known(Ok(identity)) => match now(self.decide(&identity, request)) {
+                Some(outcome) => Checked::Decided(self.conclude(request, Some(&identity), outcome)),
+                None => Checked::Waiting(Waiting::Policy(identity)),
+            },
+        }
+    }
+
+    /// Checks the rest, within the caller's own deadline.
+    pub(crate) async fn finish(
         &self,
-        token: Result<Token, Refusal>,
+        waiting: Waiting,
         request: &Parts,
     ) -> Result<Caller, Refusal> {
         let mut found = None;
-        let decision = self.decide(token, request, &mut found);
+        let rest = async {
+            let identity = found.insert(match waiting {
+                Waiting::Authenticator(question) => self.authenticator.ask(question).await?,
+                Waiting::Policy(identity) => identity,
+            });
+            self.decide(identity, request).await
+        };
         let outcome = match deadline::of_caller(&request.headers) {
-            None => decision.await,
-            Some(deadline) => time::timeout(deadline, decision)
+            None => rest.await,
+            Some(deadline) => time::timeout(deadline, rest)
                 .await
                 .unwrap_or(Err(Refusal::DeadlineExceeded)),
         };
-        verdict::log(request, found.as_deref(), outcome.as_ref().err());
-        outcome
+        self.conclude(request, found.as_deref(), outcome)
     }
 
-    async fn decide(
-        &self,
-        token: Result<Token, Refusal>,
-        request: &Parts,
-        found: &mut Option<Arc<Identity>>,
-    ) -> Result<Caller, Refusal> {
-        let token = token?;
-        let identity = found.insert(self.authenticator.authenticate(&token).await?);
+    /// Decides about a caller whose token was proven.
+    async fn decide(&self, identity: &Arc<Identity>, request: &Parts) -> Result<Caller, Refusal> {
         // An authority that knows nothing of audiences confirms none. That must not pass for "any".
+        let ours = self.authenticator.audience();
         if !identity
-            .audiences
-            .iter()
-            .any(|confirmed| confirmed == self.audience.as_str())
+            .audiences()
+            .any(|confirmed| confirmed == ours.as_str())
         {
             return Err(Refusal::AudienceMismatch {
-                expected: self.audience.clone(),
+                expected: ours.clone(),
             });
         }
         let account = identity.service_account().ok_or(Refusal::NotAllowed)?;
-        self.policy.authorize(identity, &account, request).await?;
-        Ok(Caller::new(Arc::clone(identity), account))
+        self.policy.authorize(identity, account, request).await?;
+        Ok(Caller::new(Arc::clone(identity)))
+    }
+
+    /// Logs and counts the verdict.
+    fn conclude(
+        &self,
+        request: &Parts,
+        found: Option<&Identity>,
+        outcome: Result<Caller, Refusal>,
+    ) -> Result<Caller, Refusal> {
+        verdict::log(request, found, outcome.as_ref().err());
+        match &outcome {
+            Ok(_) => self.authenticator.metrics().admitted(),
+            Err(refusal) => self.authenticator.metrics().refused(refusal),
+        }
+        outcome
+    }
+}
+
+/// What a future comes to, if it need not wait.
+fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => Some(outcome),
+        Poll::Pending => None,
     }
 }

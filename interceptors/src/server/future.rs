@@ -18,7 +18,7 @@ type Review = Pin<Box<dyn Future<Output = (Result<Caller, Refusal>, Parts)> + Se
 pin_project! {
     /// The answer to come of a guarded service.
     ///
-    /// Dropping it at any time ends the call: a review that is under way is given up, a handler that runs is dropped.
+    /// Dropping it at any time ends the call: nobody waits for the review any more, a handler that runs is dropped.
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<B>>,
@@ -37,6 +37,7 @@ pin_project! {
         // The inner service and the body wait here, untouched, for the verdict.
         Reviewing { review: Review, call: Option<(S, B)> },
         Calling { #[pin] response: S::Future },
+        Refused { refusal: Refusal, is_grpc: bool },
     }
 }
 
@@ -48,6 +49,21 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
             state: State::Reviewing {
                 review,
                 call: Some((inner, body)),
+            },
+        }
+    }
+
+    pub(crate) fn calling(response: S::Future) -> Self {
+        Self {
+            state: State::Calling { response },
+        }
+    }
+
+    pub(crate) fn refused(refusal: Refusal, request: &HeaderMap) -> Self {
+        Self {
+            state: State::Refused {
+                refusal,
+                is_grpc: is_grpc(request),
             },
         }
     }
@@ -69,7 +85,10 @@ where
                         .take()
                         .expect("a finished review must not be polled again");
                     match outcome {
-                        Err(refusal) => return Poll::Ready(Ok(refuse(&refusal, &parts.headers))),
+                        Err(refusal) => {
+                            let is_grpc = is_grpc(&parts.headers);
+                            return Poll::Ready(Ok(refuse(&refusal, is_grpc)));
+                        }
                         Ok(caller) => {
                             parts.extensions.insert(caller);
                             let response = inner.call(Request::from_parts(parts, body));
@@ -81,6 +100,9 @@ where
                     let response = ready!(response.poll(cx))?;
                     return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
+                StateProj::Refused { refusal, is_grpc } => {
+                    return Poll::Ready(Ok(refuse(refusal, *is_grpc)));
+                }
             }
         }
     }
@@ -91,15 +113,16 @@ impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
         let state = match self.state {
             State::Reviewing { .. } => "Reviewing",
             State::Calling { .. } => "Calling",
+            State::Refused { .. } => "Refused",
         };
         f.debug_tuple("ResponseFuture").field(&state).finish()
     }
 }
 
 /// A refusal in the language of the caller: trailers-only gRPC (always HTTP 200), or plain HTTP.
-fn refuse<R>(refusal: &Refusal, request: &HeaderMap) -> Response<ResponseBody<R>> {
+fn refuse<R>(refusal: &Refusal, is_grpc: bool) -> Response<ResponseBody<R>> {
     let status = refusal.to_status();
-    if is_grpc(request) {
+    if is_grpc {
         return status.into_http::<()>().map(|()| ResponseBody::refusal(""));
     }
     let mut response = Response::new(ResponseBody::refusal(status_json(&status)));

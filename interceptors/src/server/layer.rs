@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use http::request::Parts;
 use tower::Layer;
 
 use crate::{
-    Audience, Auth, Authenticate, Authorize, authn::Screened, clock::Clock, server::check::Checks,
+    Auth, Authenticate, Authorize, Cached, Caller, Refusal,
+    server::check::{Checked, Checks},
 };
 
 /// Admits to a service only callers that authenticate, are meant for it, and are allowed.
@@ -14,13 +16,13 @@ use crate::{
 /// Put it on each service that needs it, not on the whole server, so that health checks and reflection stay open:
 ///
 /// ```
-/// # use tonic_kube_auth::{AllowList, Audience, AuthLayer, TokenReviewer};
+/// # use tonic_kube_auth::{AllowList, Audience, AuthLayer, Cached, TokenReviewer};
 /// use tonic::service::LayerExt as _;
 ///
 /// # fn guard<S: tonic::server::NamedService + Clone>(client: kube::Client, service: S) -> Result<(), Box<dyn std::error::Error>> {
 /// let audience: Audience = "data-store".parse()?;
-/// let allow: AllowList = "api/api".parse()?;
-/// let auth = AuthLayer::new(TokenReviewer::new(client, audience.clone()), audience, allow);
+/// let reviewer = TokenReviewer::new(client, audience.clone());
+/// let auth = AuthLayer::new(Cached::new(reviewer, audience), "api/api".parse::<AllowList>()?);
 /// let service = auth.named_layer(service);
 /// # let _ = service; Ok(()) }
 /// ```
@@ -29,24 +31,36 @@ use crate::{
 /// a token it was given for this very audience, and anybody who can read the wire when there is no TLS.
 #[derive(Debug)]
 pub struct AuthLayer<A, Z> {
-    checks: Arc<Checks<Screened<A>, Z>>,
+    checks: Arc<Checks<A, Z>>,
 }
 
 // === impl AuthLayer ===
 
 impl<A: Authenticate, Z: Authorize> AuthLayer<A, Z> {
-    /// Asks `authenticator` who is calling, insists on `audience`, and lets `policy` decide who may.
-    ///
-    /// Tokens that no question could save — not a JWT, expired, meant for somebody else — are refused before anybody is asked.
+    /// Asks `authenticator` who is calling, insists on its audience, and lets `policy` decide who may.
     #[must_use]
-    pub fn new(authenticator: A, audience: Audience, policy: Z) -> Self {
-        let authenticator = Screened::new(authenticator, audience.clone(), Clock::system());
+    pub fn new(authenticator: Cached<A>, policy: Z) -> Self {
         Self {
             checks: Arc::new(Checks {
                 authenticator,
-                audience,
                 policy,
             }),
+        }
+    }
+
+    /// Checks a request by itself, where there is no service to wrap. The token is taken out of it.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`]; it is logged and counted already.
+    ///
+    /// # Cancel safety
+    ///
+    /// When it is dropped, nothing is decided; a question to Kubernetes goes on, and its answer is remembered.
+    pub async fn check(&self, request: &mut Parts) -> Result<Caller, Refusal> {
+        match self.checks.begin(request) {
+            Checked::Decided(outcome) => outcome,
+            Checked::Waiting(waiting) => self.checks.finish(waiting, request).await,
         }
     }
 }

@@ -97,6 +97,24 @@ impl Refusal {
         self.row().1
     }
 
+    /// Whether it is the caller's fault, and will be again. The others say nothing about the caller.
+    #[must_use]
+    pub fn blames_caller(&self) -> bool {
+        match self {
+            Self::Missing
+            | Self::Malformed(_)
+            | Self::Expired { .. }
+            | Self::AudienceMismatch { .. }
+            | Self::Rejected
+            | Self::Revoked
+            | Self::NotAllowed => true,
+            Self::KubernetesUnavailable
+            | Self::VerifierMisconfigured
+            | Self::Overloaded
+            | Self::DeadlineExceeded => false,
+        }
+    }
+
     /// The refusal as a gRPC status, with its `ErrorInfo` and, where waiting helps, a `RetryInfo`.
     #[must_use]
     pub fn to_status(&self) -> Status {

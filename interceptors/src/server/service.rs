@@ -11,8 +11,11 @@ use tower::Service;
 
 use crate::{
     Authenticate, Authorize,
-    authn::Screened,
-    server::{bearer, body::ResponseBody, check::Checks, future::ResponseFuture},
+    server::{
+        body::ResponseBody,
+        check::{Checked, Checks},
+        future::ResponseFuture,
+    },
 };
 
 /// A service that only proven callers reach; made by [`AuthLayer`](crate::AuthLayer).
@@ -22,13 +25,13 @@ use crate::{
 #[derive(Debug)]
 pub struct Auth<S, A, Z> {
     inner: S,
-    checks: Arc<Checks<Screened<A>, Z>>,
+    checks: Arc<Checks<A, Z>>,
 }
 
 // === impl Auth ===
 
 impl<S, A, Z> Auth<S, A, Z> {
-    pub(crate) fn new(inner: S, checks: Arc<Checks<Screened<A>, Z>>) -> Self {
+    pub(crate) fn new(inner: S, checks: Arc<Checks<A, Z>>) -> Self {
         Self { inner, checks }
     }
 }
@@ -56,15 +59,23 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         // The instance that said it is ready makes the call; its clone may not be.
         let clone = self.inner.clone();
-        let inner = mem::replace(&mut self.inner, clone);
+        let mut inner = mem::replace(&mut self.inner, clone);
 
         let (mut parts, body) = request.into_parts();
-        let token = bearer::take(&mut parts.headers);
-        let checks = Arc::clone(&self.checks);
-        let review = Box::pin(async move {
-            let outcome = checks.check(token, &parts).await;
-            (outcome, parts)
-        });
-        ResponseFuture::reviewing(review, inner, body)
+        match self.checks.begin(&mut parts) {
+            Checked::Decided(Err(refusal)) => ResponseFuture::refused(refusal, &parts.headers),
+            Checked::Decided(Ok(caller)) => {
+                parts.extensions.insert(caller);
+                ResponseFuture::calling(inner.call(Request::from_parts(parts, body)))
+            }
+            Checked::Waiting(waiting) => {
+                let checks = Arc::clone(&self.checks);
+                let review = Box::pin(async move {
+                    let outcome = checks.finish(waiting, &parts).await;
+                    (outcome, parts)
+                });
+                ResponseFuture::reviewing(review, inner, body)
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One log line a verdict: who asked for what, and what became of it.
 
 use http::request::Parts;
+use tracing::{Value, field};
 
 use crate::{Identity, Refusal};
 
@@ -12,36 +13,34 @@ pub(crate) fn log(request: &Parts, found: Option<&Identity>, refusal: Option<&Re
     let path = request.uri.path().trim_start_matches('/');
     // A path that is not ASCII and would be cut inside a character is no method of anybody's.
     let method = path.get(..MAX_METHOD.min(path.len())).unwrap_or_default();
-    let username = found.map(|identity| identity.username.as_str());
-    let uid = found.map(|identity| identity.uid.as_str());
-    let groups = found.map(|identity| tracing::field::debug(&identity.groups));
-    let audiences = found.map(|identity| tracing::field::debug(&identity.audiences));
-    let pod = found.and_then(Identity::pod).map(|pod| pod.name);
     match refusal {
-        None => {
-            tracing::info!(
-                method,
-                outcome = "ADMITTED",
-                username,
-                uid,
-                groups,
-                audiences,
-                pod,
-                "Caller admitted"
-            );
-        }
-        Some(refusal) => {
-            let outcome = refusal.reason().unwrap_or("DEADLINE_EXCEEDED");
-            tracing::info!(
-                method,
-                outcome,
-                username,
-                uid,
-                groups,
-                audiences,
-                pod,
-                "Caller refused"
-            );
-        }
+        None => tracing::info!(
+            method,
+            outcome = "ADMITTED",
+            username = found.map(Identity::username),
+            uid = found.map(Identity::uid),
+            groups = found.map(groups),
+            audiences = found.map(audiences),
+            pod = found.and_then(Identity::pod).map(|pod| pod.name),
+            "Caller admitted"
+        ),
+        Some(refusal) => tracing::info!(
+            method,
+            outcome = refusal.reason().unwrap_or("DEADLINE_EXCEEDED"),
+            username = found.map(Identity::username),
+            uid = found.map(Identity::uid),
+            groups = found.map(groups),
+            audiences = found.map(audiences),
+            pod = found.and_then(Identity::pod).map(|pod| pod.name),
+            "Caller refused"
+        ),
     }
+}
+
+fn groups(identity: &Identity) -> impl Value {
+    field::debug(identity.groups().collect::<Vec<_>>())
+}
+
+fn audiences(identity: &Identity) -> impl Value {
+    field::debug(identity.audiences().collect::<Vec<_>>())
 }

@@ -10,16 +10,16 @@ use tonic_kube_auth::{BoundObject, Caller};
 pub(crate) fn describe(caller: &Caller) -> v1::Caller {
     let identity = caller.identity();
     v1::Caller {
-        username: identity.username.clone(),
-        uid: identity.uid.clone(),
-        groups: identity.groups.clone(),
-        audiences: identity.audiences.clone(),
+        username: identity.username().to_owned(),
+        uid: identity.uid().to_owned(),
+        groups: identity.groups().map(str::to_owned).collect(),
+        audiences: identity.audiences().map(str::to_owned).collect(),
         namespace: caller.service_account().namespace().to_owned(),
         service_account: caller.service_account().name().to_owned(),
         pod: identity.pod().map(reference),
         node: identity.node().map(reference),
         credential_id: identity.credential_id().unwrap_or_default().to_owned(),
-        expire_time: identity.expires_at.and_then(timestamp),
+        expire_time: identity.expires_at().and_then(timestamp),
     }
 }
 

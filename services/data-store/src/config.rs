@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use tonic_kube_auth::{Audience, TokenReviewer};
+use tonic_kube_auth::{Audience, Clock, ServerMetrics, TokenReviewer};
 
 /// Keeps records; admits only callers that authenticate and are allowed.
 ///
@@ -40,9 +40,21 @@ pub struct Config {
     #[arg(long, env, default_value = "3s", value_parser = some_duration)]
     pub review_timeout: Duration,
 
+    /// How long a caller that was proven is not asked about again, for example 10s; 0s asks Kubernetes for every call.
+    #[arg(long, env, default_value = "10s", value_parser = humantime::parse_duration)]
+    pub cache_ttl: Duration,
+
+    /// How long a caller stays accepted after its last proof while Kubernetes cannot be asked; 0s refuses it at once.
+    #[arg(long, env, default_value = "60s", value_parser = humantime::parse_duration)]
+    pub outage_budget: Duration,
+
     /// How many reviews may be under way at once; further calls are refused as OVERLOADED.
     #[arg(long, env, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_reviews_in_flight: u16,
+
+    /// What time it is, for the expiry of tokens. A test may decide that.
+    #[arg(skip = Clock::system())]
+    pub clock: Clock,
 }
 
 /// The Kubernetes API cannot be asked with what was found.
@@ -64,7 +76,10 @@ impl Config {
             storage: "redb:data-store.redb".to_owned(),
             kubeconfig: None,
             review_timeout: Duration::from_secs(3),
+            cache_ttl: Duration::from_secs(10),
+            outage_budget: Duration::from_secs(60),
             max_reviews_in_flight: 64,
+            clock: Clock::system(),
         }
     }
 
@@ -72,12 +87,13 @@ impl Config {
         &self,
         config: kube::Config,
         audience: &Audience,
+        metrics: &ServerMetrics,
     ) -> Result<TokenReviewer, KubeconfigError> {
         let reviewer = TokenReviewer::connect(config, audience.clone())
             .map_err(|error| KubeconfigError(Box::new(error)))?;
         Ok(reviewer
             .with_deadline(self.review_timeout)
-            .with_max_in_flight(self.max_reviews_in_flight.into()))
+            .with_metrics(metrics.clone()))
     }
 
     pub(crate) async fn kube_config(&self) -> Result<kube::Config, KubeconfigError> {
@@ -106,6 +122,8 @@ fn some_duration(text: &str) -> Result<Duration, String> {
 mod tests {
     use clap::Parser as _;
 
+    use tonic_kube_auth::Clock;
+
     use super::Config;
 
     #[test]
@@ -118,9 +136,10 @@ mod tests {
             "api/api",
         ]);
 
-        assert_eq!(
-            format!("{parsed:?}"),
-            format!("{:?}", Config::new("data-store", "api/api"))
-        );
+        let shown = |config: Config| {
+            let clock = Clock::stopped_at(0);
+            format!("{:?}", Config { clock, ..config })
+        };
+        assert_eq!(shown(parsed), shown(Config::new("data-store", "api/api")));
     }
 }

@@ -7,16 +7,18 @@
 
 mod caller;
 mod config;
+mod http;
 mod page_token;
 mod record;
 mod service;
 mod standing;
 mod storage;
 
+use prometheus_client::registry::Registry;
 use proto::datastore::v1::data_store_server::SERVICE_NAME;
 use runtime::{Bound, Problems, Readiness};
 use tonic::service::LayerExt as _;
-use tonic_kube_auth::{AllowList, Audience, AuthLayer, Clock};
+use tonic_kube_auth::{AllowList, Audience, AuthLayer, Cached, Clock, ServerMetrics};
 
 pub use config::Config;
 pub use service::Service;
@@ -43,10 +45,12 @@ impl Config {
             Some(address) => problems.check("--storage", Storage::open(&address).await),
             None => None,
         };
+        let mut registry = Registry::default();
+        let metrics = ServerMetrics::register(registry.sub_registry_with_prefix("auth_server"));
         let kubernetes = problems.check("--kubeconfig", self.kube_config().await);
         let reviewer = match (kubernetes, &audience) {
             (Some(config), Some(audience)) => {
-                problems.check("--kubeconfig", self.reviewer(config, audience))
+                problems.check("--kubeconfig", self.reviewer(config, audience, &metrics))
             }
             _ => None,
         };
@@ -64,10 +68,16 @@ impl Config {
         let (mut routes, health) =
             runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET, SERVICE_NAME).await;
 
-        let auth = AuthLayer::new(reviewer.clone(), audience, allow);
+        let authenticator = Cached::new(reviewer.clone(), audience)
+            .with_cache_ttl(self.cache_ttl)
+            .with_outage_budget(self.outage_budget)
+            .with_max_reviews_in_flight(self.max_reviews_in_flight.into())
+            .with_clock(self.clock)
+            .with_metrics(metrics);
+        let auth = AuthLayer::new(authenticator, allow);
         let service = Service::new(storage, Clock::system()).into_server();
         routes.add_service(auth.named_layer(service));
-        let router = routes.routes().into_axum_router();
+        let router = routes.routes().into_axum_router().merge(http::routes(auth));
         // Made here, so that nobody finds it ready before it has shown that it is.
         let readiness = Readiness::new();
         let kubernetes = readiness.condition("kubernetes");

@@ -20,6 +20,9 @@ use crate::{
 /// The most bytes of keys and values in a page: with the rest of 1,000 records still under the 4 MiB that gRPC clients take by default.
 const PAGE_BYTES: usize = 3 * 1024 * 1024;
 
+/// What a caller hears once it was authenticated.
+pub(crate) const GREETING: &str = "Hello from data store. You have been authenticated";
+
 /// Answers the data store's methods out of a [`Storage`].
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -48,7 +51,7 @@ impl DataStore for Service {
     async fn greet(&self, req: Request<GreetRequest>) -> Result<Response<GreetResponse>, Status> {
         let caller = Caller::of(req.extensions())?;
         Ok(Response::new(GreetResponse {
-            message: "Hello from data store. You have been authenticated".to_owned(),
+            message: GREETING.to_owned(),
             caller: Some(caller::describe(caller)),
         }))
     }
@@ -66,7 +69,10 @@ impl DataStore for Service {
     }
 
     async fn put_record(&self, req: Request<PutRecordRequest>) -> Result<Response<Record>, Status> {
-        let updated_by = Caller::of(req.extensions())?.identity().username.clone();
+        let updated_by = Caller::of(req.extensions())?
+            .identity()
+            .username()
+            .to_owned();
         let req = req.into_inner();
         record::check_key(&req.key)?;
         record::check_value(&req.value)?;

@@ -47,9 +47,8 @@ impl Listener {
         self.addr
     }
 
-    pub(crate) async fn accept(&self) -> io::Result<TcpStream> {
-        let (stream, _peer) = self.socket.accept().await?;
-        Ok(stream)
+    pub(crate) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.socket.accept().await
     }
 }
 

@@ -1,6 +1,6 @@
 //! The accept loop: HTTP/1.1 and HTTP/2, with or without TLS, on one socket.
 
-use std::{future, io, sync::Arc, time::Duration};
+use std::{future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -23,7 +23,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
+use tonic::{Status, transport::server::TcpConnectInfo};
 use tower::ServiceExt;
 use tracing::{Instrument as _, Span};
 
@@ -77,16 +77,16 @@ impl Server {
         self
     }
 
-    async fn connection(self, stream: TcpStream, stop: CancellationToken) {
+    async fn connection(self, stream: TcpStream, peer: SocketAddr, stop: CancellationToken) {
         // Without it, small replies wait for the peer's delayed acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "Cannot set TCP_NODELAY");
         }
         let Some(tls) = self.tls.clone() else {
-            return self.http(stream, stop).await;
+            return self.http(stream, peer, stop).await;
         };
         match time::timeout(PATIENCE, TlsAcceptor::from(tls).accept(stream)).await {
-            Ok(Ok(stream)) => self.http(stream, stop).await,
+            Ok(Ok(stream)) => self.http(stream, peer, stop).await,
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
             Err(_elapsed) => tracing::debug!("TLS handshake took too long"),
         }
@@ -95,6 +95,7 @@ impl Server {
     async fn http(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
         stop: CancellationToken,
     ) {
         let mut http = auto::Builder::new(TokioExecutor::new());
@@ -110,9 +111,18 @@ impl Server {
         let span = Span::current();
         let first_request = Arc::new(Notify::new());
         let notify = Arc::clone(&first_request);
-        let service = ServiceExt::<Request<Incoming>>::map_future(self.router, move |call| {
+        let router = ServiceExt::<Request<Incoming>>::map_future(self.router, move |call| {
             notify.notify_one();
             call.instrument(span.clone())
+        });
+        // As tonic's own server does it, for whoever wants to know which machine calls.
+        let connection = TcpConnectInfo {
+            local_addr: None,
+            remote_addr: Some(peer),
+        };
+        let service = router.map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(connection.clone());
+            request
         });
         let connection =
             http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
@@ -167,8 +177,8 @@ pub async fn serve(listener: Listener, server: Server, stop: CancellationToken) 
             accepted = accept(&listener, &permits) => accepted,
         };
         match accepted {
-            Ok((stream, permit)) => {
-                let connection = server.clone().connection(stream, stop.clone());
+            Ok((stream, peer, permit)) => {
+                let connection = server.clone().connection(stream, peer, stop.clone());
                 connections.spawn(
                     async move {
                         connection.await;
@@ -199,7 +209,7 @@ pub async fn serve(listener: Listener, server: Server, stop: CancellationToken) 
 async fn accept(
     listener: &Listener,
     permits: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = match Arc::clone(permits).try_acquire_owned() {
         Ok(permit) => permit,
         Err(_none_left) => {
@@ -211,7 +221,8 @@ async fn accept(
             permit.map_err(io::Error::other)?
         }
     };
-    Ok((listener.accept().await?, permit))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, permit))
 }
 
 /// Ends a call whose answer does not begin in time.

@@ -3,18 +3,18 @@
 use std::time::SystemTime;
 
 use k8s_openapi::api::{
-    authentication::v1::{TokenReviewStatus, UserInfo},
+    authentication::v1::{self, TokenReviewStatus},
     authorization::v1::SubjectAccessReviewStatus,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{Audience, Identity, Refusal, authn::kubernetes::AskError};
+use crate::{Audience, Refusal, UserInfo, authn::kubernetes::AskError};
 
 /// What a TokenReview came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Review {
     /// The token is genuine. Which audiences it is good for is for the caller to check.
-    Genuine(Identity),
+    Genuine(UserInfo),
     /// The token is not accepted, in Kubernetes' words.
     Refused(String),
 }
@@ -38,7 +38,7 @@ pub(super) fn read_review(body: &[u8]) -> Result<Review, AskError> {
             let user = status
                 .user
                 .ok_or(AskError::Meaningless("authenticated, but no user"))?;
-            identity(user, status.audiences.unwrap_or_default()).map(Review::Genuine)
+            user_info(user, status.audiences.unwrap_or_default()).map(Review::Genuine)
         }
         (true, Some(_contradiction)) => {
             Err(AskError::Meaningless("authenticated, but with an error"))
@@ -101,9 +101,9 @@ fn read<T: DeserializeOwned>(body: &[u8], kind: &str) -> Result<T, AskError> {
     answer.status.ok_or(AskError::Meaningless("no status"))
 }
 
-fn identity(user: UserInfo, audiences: Vec<String>) -> Result<Identity, AskError> {
+fn user_info(user: v1::UserInfo, audiences: Vec<String>) -> Result<UserInfo, AskError> {
     let username = user.username.filter(|username| !username.is_empty());
-    Ok(Identity {
+    Ok(UserInfo {
         username: username.ok_or(AskError::Meaningless(
             "authenticated, but the user has no name",
         ))?,

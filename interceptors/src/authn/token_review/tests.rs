@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{Request, Response};
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tower_test::mock::{Handle, SendResponse};
 
 use super::{ConnectError, TokenReviewer};
-use crate::{Authenticate as _, Identity, Refusal, Standing, Token};
+use crate::{Authenticate as _, Refusal, Standing, Token, UserInfo};
 
 type Kubernetes = Handle<Request<Body>, Response<Body>>;
 
@@ -56,7 +56,7 @@ fn send(reply: SendResponse<Response<Body>>, status: u16, body: &impl ToString) 
 }
 
 /// One review, answered so.
-async fn review(status: u16, body: impl ToString) -> (Result<Arc<Identity>, Refusal>, Standing) {
+async fn review(status: u16, body: impl ToString) -> (Result<UserInfo, Refusal>, Standing) {
     let (reviewer, mut kubernetes) = mk_reviewer();
     let token = mk_token();
     let (outcome, _question) = tokio::join!(
@@ -90,10 +90,10 @@ async fn asks_about_the_token_and_our_audience() {
             "spec": {"token": token.expose(), "audiences": ["data-store"]},
         })
     );
-    let identity = outcome.unwrap();
-    assert_eq!(identity.username, "system:serviceaccount:api:api");
-    assert_eq!(identity.audiences, ["data-store"]);
-    let expires_at = identity.expires_at.unwrap();
+    let user = outcome.unwrap();
+    assert_eq!(user.username, "system:serviceaccount:api:api");
+    assert_eq!(user.audiences, ["data-store"]);
+    let expires_at = user.expires_at.unwrap();
     assert_eq!(
         expires_at.duration_since(std::time::UNIX_EPOCH).unwrap(),
         Duration::from_secs(1_795_455_440)
@@ -177,49 +177,6 @@ async fn a_broken_connection_is_unavailable() {
     let outcome = reviewer.authenticate(&mk_token()).await;
 
     assert_eq!(outcome.unwrap_err(), Refusal::KubernetesUnavailable);
-}
-
-#[tokio::test]
-async fn reviews_beyond_the_limit_are_refused_at_once_and_the_others_go_on() {
-    let (reviewer, mut kubernetes) = mk_reviewer();
-    let reviewer = reviewer.with_max_in_flight(1);
-    let first = tokio::spawn({
-        let reviewer = reviewer.clone();
-        async move { reviewer.authenticate(&mk_token()).await }
-    });
-    let (_question, reply) = kubernetes.next_request().await.unwrap();
-
-    assert_eq!(
-        reviewer.authenticate(&mk_token()).await.unwrap_err(),
-        Refusal::Overloaded
-    );
-
-    send(reply, 201, &genuine());
-    first.await.unwrap().unwrap();
-    let token = mk_token();
-    let (outcome, _question) = tokio::join!(
-        reviewer.authenticate(&token),
-        answer(&mut kubernetes, 201, genuine())
-    );
-    outcome.unwrap();
-}
-
-#[tokio::test]
-async fn a_review_given_up_makes_room_for_the_next() {
-    let (reviewer, mut kubernetes) = mk_reviewer();
-    let reviewer = reviewer.with_max_in_flight(1);
-    let token = mk_token();
-    tokio::select! {
-        _ = reviewer.authenticate(&token) => panic!("nobody answers"),
-        _ = kubernetes.next_request() => (),
-    }
-
-    let (outcome, _question) = tokio::join!(
-        reviewer.authenticate(&token),
-        answer(&mut kubernetes, 201, genuine())
-    );
-
-    outcome.unwrap();
 }
 
 #[tokio::test]

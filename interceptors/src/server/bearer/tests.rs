@@ -1,7 +1,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::take;
-use crate::{MalformedToken, Refusal, server::refusal::Malformed};
+use crate::{MAX_TOKEN_LENGTH, MalformedToken, Refusal, server::refusal::Malformed};
 
 fn mk_headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     pairs
@@ -31,7 +31,7 @@ fn a_token_is_found_under_either_name() {
     ] {
         let mut headers = mk_headers(&pairs);
 
-        let token = take(&mut headers).unwrap();
+        let token = take(&mut headers).unwrap().parse().unwrap();
 
         assert_eq!(token.expose(), "abc", "{pairs:?}");
     }
@@ -86,7 +86,8 @@ fn anything_but_one_well_formed_token_is_malformed() {
             Malformed::Several,
         ),
     ] {
-        let refusal = take(&mut mk_headers(&pairs)).unwrap_err();
+        let taken = take(&mut mk_headers(&pairs));
+        let refusal = taken.and_then(|credential| credential.parse()).unwrap_err();
 
         assert_eq!(refusal, Refusal::Malformed(why), "{pairs:?}");
     }
@@ -117,4 +118,24 @@ fn the_token_is_gone_from_the_headers_whatever_came_of_it() {
 
         assert_eq!(headers, mk_headers(&[("accept", "*/*")]), "{pairs:?}");
     }
+}
+
+#[test]
+fn what_is_too_long_is_refused_as_it_stands() {
+    let too_long = "a".repeat(MAX_TOKEN_LENGTH + 1);
+    let mut headers = mk_headers(&[("x-client-id", &too_long)]);
+
+    let refusal = take(&mut headers).unwrap_err();
+
+    assert_eq!(
+        refusal,
+        Refusal::Malformed(Malformed::Token(MalformedToken::TooLong))
+    );
+}
+
+#[test]
+fn debug_shows_nothing_of_it() {
+    let credential = take(&mut mk_headers(&[("x-client-id", "secret")])).unwrap();
+
+    assert_eq!(format!("{credential:?}"), "Credential(6 bytes)");
 }

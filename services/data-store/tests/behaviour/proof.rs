@@ -1,16 +1,12 @@
 //! How a test proves who calls: the same way as everybody. Shared by the tests inside the crate and out.
 
 use std::{
-    convert::Infallible,
     future,
-    sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
-use futures::FutureExt as _;
 use tonic::Request;
-use tonic_kube_auth::{AllowList, AuthLayer, Caller, Identity, Token};
-use tower::{Layer as _, ServiceExt as _, service_fn};
+use tonic_kube_auth::{AllowList, AuthLayer, Cached, Caller, Token, UserInfo};
 
 /// A request of somebody who was proven to call.
 pub(crate) fn mk_request<T>(message: T) -> Request<T> {
@@ -19,25 +15,29 @@ pub(crate) fn mk_request<T>(message: T) -> Request<T> {
     req
 }
 
-/// Only a check that was passed can make a proof, so one is passed.
+/// Only a check that was passed can make a proof, so one is passed, on a runtime of its own.
 fn mk_caller() -> Caller {
-    let identity = Arc::new(Identity {
-        username: "system:serviceaccount:api:api".to_owned(),
-        audiences: vec!["data-store".to_owned()],
-        expires_at: Some(UNIX_EPOCH + Duration::from_secs(2_000)),
-        ..Identity::default()
-    });
-    let authenticator = move |_token: &Token| future::ready(Ok(Arc::clone(&identity)));
-    let (tx, rx) = std::sync::mpsc::channel();
-    let handler = service_fn(move |req: http::Request<()>| {
-        let caller = Caller::of(req.extensions()).unwrap();
-        tx.send(caller.clone()).unwrap();
-        future::ready(Ok::<_, Infallible>(http::Response::new(())))
-    });
-    let allow: AllowList = "api/api".parse().unwrap();
-    let layer = AuthLayer::new(authenticator, "data-store".parse().unwrap(), allow);
-    let req = http::Request::builder().header("x-client-id", "e30.e30.c2ln");
-    let call = layer.layer(handler).oneshot(req.body(()).unwrap());
-    call.now_or_never().unwrap().unwrap();
-    rx.recv().unwrap()
+    let authenticator = |_token: &Token| {
+        future::ready(Ok(UserInfo {
+            username: "system:serviceaccount:api:api".to_owned(),
+            audiences: vec!["data-store".to_owned()],
+            expires_at: Some(UNIX_EPOCH + Duration::from_secs(2_000)),
+            ..UserInfo::default()
+        }))
+    };
+    let check = async move {
+        let allow: AllowList = "api/api".parse().unwrap();
+        let cached = Cached::new(authenticator, "data-store".parse().unwrap());
+        let req = http::Request::builder().header("x-client-id", "e30.e30.c2ln");
+        let (mut head, ()) = req.body(()).unwrap().into_parts();
+        AuthLayer::new(cached, allow)
+            .check(&mut head)
+            .await
+            .unwrap()
+    };
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.build().unwrap().block_on(check)
+    };
+    std::thread::scope(|scope| scope.spawn(runtime).join().unwrap())
 }

@@ -9,6 +9,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
+use tonic::transport::server::TcpConnectInfo;
 
 use super::{CALL_DEADLINE, GRACE, PATIENCE, Server, serve};
 use crate::listen;
@@ -105,4 +106,18 @@ async fn a_call_that_outlasts_the_grace_is_cut() {
     task.await.unwrap();
 
     assert_eq!(began.elapsed(), GRACE);
+}
+
+#[tokio::test]
+async fn a_handler_can_tell_which_machine_calls() {
+    let peer = async |request: axum::extract::Request| {
+        let connection = request.extensions().get::<TcpConnectInfo>().unwrap();
+        connection.remote_addr().unwrap().to_string()
+    };
+    let (addr, _stop, _task) = start(Router::new().route("/", get(peer))).await;
+
+    let stream = ask(addr, "").await;
+    let own = stream.local_addr().unwrap().to_string();
+
+    assert!(answer(stream).await.ends_with(&own));
 }

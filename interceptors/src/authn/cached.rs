@@ -1,0 +1,325 @@
+//! Asks as little as can be: once for each token and life, whatever the load, and not at all where no answer could help.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
+
+use crate::{
+    Audience, Authenticate, Clock, Identity, Refusal, ServerMetrics, Token,
+    authn::{
+        fingerprint::{Fingerprint, Fingerprints},
+        flight::{Boarding, Flight, Flights},
+        limit::{Account, Limits, Permit},
+        outage::Outage,
+        screen::Screen,
+        store::{Known, Lives, Store},
+    },
+    metrics::server::Lookup,
+    server::bearer::Credential,
+};
+
+/// How long a proof counts unless told otherwise: as long as the API server itself remembers its verdicts.
+const CACHE_TTL: Duration = Duration::from_secs(10);
+
+/// How long a proven caller stays accepted while Kubernetes cannot be asked, unless told otherwise.
+const OUTAGE_BUDGET: Duration = Duration::from_secs(60);
+
+/// How many reviews may be under way. An API server does some 1,000 a second, in less than 60 ms each.
+const MAX_REVIEWS_IN_FLIGHT: usize = 64;
+
+/// An authenticator that is asked once for each token, and its answer remembered for a while.
+///
+/// - **A token known already** costs a keyed digest and nothing else: it is neither parsed nor copied.
+/// - **A proof** counts for the cache's time to live, 10 s by default, and never past the expiry of its token. Late in that time it is
+///   renewed in the background, so that a steady caller never waits.
+/// - **A refusal** counts for 2 s, in a space of its own. That nobody could be asked is never remembered.
+/// - **However many** present one token at once, one question is asked, in a task of its own: a caller that hangs up fails nobody.
+/// - **A token that no question could save** — not a JWT, expired, meant for somebody else — is refused without asking.
+/// - **At most 64 questions** are under way by default, of which one machine gets no more than are left to the others. What goes beyond is
+///   refused as [`Refusal::Overloaded`], not queued. A machine is known by tonic's [`TcpConnectInfo`] in the request's extensions.
+/// - **While Kubernetes cannot be asked**, a caller stays accepted for the outage budget after its last proof, 60 s by default, and never
+///   past the expiry of its token. A "no" counts at once.
+#[derive(Debug)]
+pub struct Cached<A> {
+    inner: Arc<A>,
+    audience: Audience,
+    clock: Clock,
+    lives: Lives,
+    outage: Arc<Outage>,
+    screen: Screen,
+    fingerprints: Fingerprints,
+    store: Arc<Store>,
+    flights: Flights<Outcome>,
+    limits: Arc<Limits>,
+    metrics: ServerMetrics,
+}
+
+/// Whose token it is, or why that cannot be said.
+pub(crate) type Outcome = Result<Arc<Identity>, Refusal>;
+
+/// What can be said of a token without asking.
+#[derive(Debug)]
+pub(crate) enum Recalled {
+    Known(Outcome),
+    Unknown(Question),
+}
+
+/// A question that must be asked before anything can be said of a token.
+#[derive(Debug)]
+pub(crate) struct Question {
+    credential: Credential,
+    key: Fingerprint,
+    lookup: Lookup,
+    account: Account,
+}
+
+// === impl Cached ===
+
+impl<A: Authenticate> Cached<A> {
+    /// Asks `inner`, and only about tokens that may be meant for `audience`.
+    ///
+    /// # Panics
+    ///
+    /// When the operating system has no randomness to give.
+    #[must_use]
+    pub fn new(inner: A, audience: Audience) -> Self {
+        let lives = Lives {
+            ttl: CACHE_TTL,
+            outage_budget: OUTAGE_BUDGET,
+        };
+        let clock = Clock::system();
+        Self {
+            inner: Arc::new(inner),
+            lives,
+            outage: Arc::default(),
+            screen: Screen::new(audience.clone(), clock.clone()),
+            fingerprints: Fingerprints::new(&audience),
+            store: Arc::new(Store::new(lives)),
+            flights: Flights::new(),
+            limits: Limits::new(MAX_REVIEWS_IN_FLIGHT),
+            metrics: ServerMetrics::default(),
+            audience,
+            clock,
+        }
+    }
+
+    /// Lets a proof count for so long; zero asks anew for every call.
+    #[must_use]
+    pub fn with_cache_ttl(self, ttl: Duration) -> Self {
+        let outage_budget = self.lives.outage_budget;
+        self.with_lives(Lives { ttl, outage_budget })
+    }
+
+    /// Keeps a proven caller accepted for so long after its last proof while Kubernetes cannot be asked; zero refuses it at once.
+    #[must_use]
+    pub fn with_outage_budget(self, outage_budget: Duration) -> Self {
+        let ttl = self.lives.ttl;
+        self.with_lives(Lives { ttl, outage_budget })
+    }
+
+    /// Lets so many questions be under way at once.
+    #[must_use]
+    pub fn with_max_reviews_in_flight(mut self, reviews: usize) -> Self {
+        self.limits = Limits::new(reviews);
+        self
+    }
+
+    /// Tells by another clock than the machine's when tokens expire.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.screen = Screen::new(self.audience.clone(), clock.clone());
+        self.clock = clock;
+        self
+    }
+
+    /// Counts what it does, and what is decided behind it, in `metrics`.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: ServerMetrics) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
+    fn with_lives(mut self, lives: Lives) -> Self {
+        self.lives = lives;
+        self.store = Arc::new(Store::new(lives));
+        self
+    }
+
+    /// Says what it knows of a token, without waiting. `extensions` are the request's.
+    pub(crate) fn recall(&self, credential: Credential, extensions: &http::Extensions) -> Recalled {
+        let key = self.fingerprints.of(credential.bytes());
+        let now = Instant::now();
+        let lookup = match self.store.look_up(&key, now) {
+            Known::Fresh { identity, is_late } => {
+                self.metrics.looked_up(Lookup::Hit);
+                if is_late {
+                    self.renew(key, &credential, now);
+                }
+                return Recalled::Known(Ok(identity));
+            }
+            Known::Refused(refusal) => {
+                self.metrics.looked_up(Lookup::Hit);
+                return Recalled::Known(Err(refusal));
+            }
+            Known::Old(identity) if self.outage.is_on() => {
+                self.metrics.looked_up(Lookup::Expired);
+                self.renew(key, &credential, now);
+                return Recalled::Known(Ok(self.accept(identity)));
+            }
+            Known::Old(_) | Known::Dead => Lookup::Expired,
+            Known::Nothing => Lookup::Miss,
+        };
+        Recalled::Unknown(Question {
+            credential,
+            key,
+            lookup,
+            account: Account::Peer(peer(extensions)),
+        })
+    }
+
+    /// Answers a question, by asking or with whoever asks already.
+    ///
+    /// # Cancel safety
+    ///
+    /// When it is dropped, the question goes on, and its answer is remembered.
+    pub(crate) async fn ask(&self, question: Question) -> Outcome {
+        let Question {
+            credential,
+            key,
+            lookup,
+            account,
+        } = question;
+        let token = self.worth_asking(&credential)?;
+        let outcome = match self.board(key, token, account) {
+            Boarding::Joined(flight) => {
+                self.metrics.looked_up(Lookup::Joined);
+                landed(flight).await
+            }
+            Boarding::Started(flight) => {
+                self.metrics.looked_up(lookup);
+                landed(flight).await
+            }
+            Boarding::Settled(outcome) => {
+                self.metrics.looked_up(lookup);
+                outcome
+            }
+        };
+        match outcome {
+            Err(refusal) if !refusal.blames_caller() => self.accept_old(&key).ok_or(refusal),
+            outcome => outcome,
+        }
+    }
+
+    /// Starts to ask anew about a token that was proven, unless somebody does already; its caller need not wait.
+    fn renew(&self, key: Fingerprint, credential: &Credential, now: Instant) {
+        if self.outage.may_ask(now)
+            && let Ok(token) = self.worth_asking(credential)
+        {
+            let _goes_on_by_itself = self.board(key, token, Account::Refresh);
+        }
+    }
+
+    fn worth_asking(&self, credential: &Credential) -> Result<Token, Refusal> {
+        let token = credential.parse()?;
+        self.screen.check(&token)?;
+        Ok(token)
+    }
+
+    fn board(&self, key: Fingerprint, token: Token, account: Account) -> Boarding<Outcome> {
+        self.flights.board(key, || {
+            // Somebody may have been answered since we looked.
+            match self.store.look_up(&key, Instant::now()) {
+                Known::Fresh { identity, is_late } if !is_late || account != Account::Refresh => {
+                    return Err(Ok(identity));
+                }
+                Known::Refused(refusal) => return Err(Err(refusal)),
+                Known::Fresh { .. } | Known::Old(_) | Known::Dead | Known::Nothing => (),
+            }
+            let permit = self.limits.acquire(account).ok_or_else(|| {
+                self.metrics.shed();
+                Err(Refusal::Overloaded)
+            })?;
+            Ok(self.review(key, token, permit))
+        })
+    }
+
+    /// One question, and what is to be remembered of its answer.
+    fn review(
+        &self,
+        key: Fingerprint,
+        token: Token,
+        permit: Permit,
+    ) -> impl Future<Output = Outcome> + Send + use<A> {
+        let (inner, store, outage) = (
+            Arc::clone(&self.inner),
+            Arc::clone(&self.store),
+            Arc::clone(&self.outage),
+        );
+        let (clock, metrics) = (self.clock.clone(), self.metrics.clone());
+        async move {
+            let _held = (permit, metrics.review_under_way());
+            let found = inner.authenticate(&token).await;
+            let (now, wall) = (Instant::now(), clock.now());
+            let outcome = found.map(|user| Arc::new(Identity::from(user)));
+            match &outcome {
+                Ok(identity) => store.proven(key, identity, now, wall),
+                Err(refusal) if refusal.blames_caller() => store.refused(key, refusal, now),
+                Err(_ours) => (),
+            }
+            match &outcome {
+                Err(Refusal::KubernetesUnavailable | Refusal::VerifierMisconfigured) => {
+                    outage.begins(now);
+                }
+                Err(Refusal::Overloaded | Refusal::DeadlineExceeded) => (),
+                Ok(_) | Err(_) => outage.ends(),
+            }
+            metrics.remembers(store.len());
+            outcome
+        }
+    }
+
+    /// The caller of a token that was proven within the outage budget.
+    fn accept_old(&self, key: &Fingerprint) -> Option<Arc<Identity>> {
+        match self.store.look_up(key, Instant::now()) {
+            Known::Old(identity) => Some(self.accept(identity)),
+            Known::Fresh { identity, .. } => Some(identity),
+            Known::Dead | Known::Refused(_) | Known::Nothing => None,
+        }
+    }
+
+    fn accept(&self, identity: Arc<Identity>) -> Arc<Identity> {
+        self.outage.accepted(self.lives.outage_budget);
+        self.metrics.accepted_in_outage();
+        identity
+    }
+}
+
+impl<A> Cached<A> {
+    pub(crate) fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
+    pub(crate) fn metrics(&self) -> &ServerMetrics {
+        &self.metrics
+    }
+}
+
+async fn landed(flight: Flight<Outcome>) -> Outcome {
+    flight.landed().await.unwrap_or_else(|| {
+        tracing::error!("A review ended without an answer; whoever waited for it is refused");
+        Err(Refusal::KubernetesUnavailable)
+    })
+}
+
+/// The machine that calls, as tonic's own server and others like it tell.
+fn peer(extensions: &http::Extensions) -> Option<IpAddr> {
+    let plain = || extensions.get::<TcpConnectInfo>()?.remote_addr();
+    let tls = || {
+        extensions
+            .get::<TlsConnectInfo<TcpConnectInfo>>()?
+            .get_ref()
+            .remote_addr()
+    };
+    Some(plain().or_else(tls)?.ip())
+}

@@ -1,0 +1,4 @@
+//! What is counted.
+
+#[cfg(feature = "server")]
+pub(crate) mod server;
