@@ -169,3 +169,19 @@ async fn a_token_no_question_could_save_is_refused_without_asking() {
     assert_eq!(refusal, Refusal::Malformed(Malformed::Several));
     assert_eq!(authority.asked(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_with_a_known_token_is_checked_without_an_allocation() {
+    let authority = ScriptedAuthority::new(Answer::Yes);
+    let layer = authority.layer();
+    call(&layer, &mk_token(1)).await.unwrap();
+    let mut warm = mk_call(&mk_token(1), 1);
+
+    let mut outcome = None;
+    let allocated = allocation_counter::measure(|| {
+        outcome = layer.check(&mut warm).now_or_never();
+    });
+
+    outcome.expect("it must not wait").unwrap();
+    assert_eq!(allocated.count_total, 0);
+}
