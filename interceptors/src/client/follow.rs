@@ -6,27 +6,27 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{sync::watch, task::JoinHandle, time};
-use tonic::metadata::{Ascii, MetadataValue};
+use tokio::{sync::watch, task::JoinHandle};
 use tracing::Instrument as _;
-use zeroize::Zeroizing;
 
-use crate::{
-    Clock,
-    client::source::{FreshToken, TokenReadError, TokenSource},
+use crate::client::{
+    ask::{self, Asked},
+    current::{CurrentToken, Held},
+    source::{TokenReadError, TokenSource},
 };
 
 /// The longest wait between two reads: as long as client-go and kube wait.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// The shortest wait, however soon the token expires.
+/// The shortest wait, however soon the token expires and however many ask.
 const MIN_WAIT: Duration = Duration::from_secs(1);
 
 /// Follows a token file and keeps its last good token at hand.
 ///
 /// It reads again after a fifth of what remains of the token's life, at most a minute and at least a second, or up to a fifth sooner. The
 /// kubelet replaces a token when a fifth of its life is left, so the new one is found in time. When a read fails, the token in hand stays in
-/// use until it expires.
+/// use until it expires. A call whose token was refused has it read sooner ([`AttachToken::on`](crate::AttachToken::on)), but still no more
+/// than once a second.
 ///
 /// One task does the reading; it ends when the follower is dropped.
 #[derive(Debug)]
@@ -37,20 +37,6 @@ pub struct TokenFollower {
 
 /// Publishes tokens, and withdraws the last one when nobody is left to replace it.
 struct Publisher(watch::Sender<Option<Arc<Held>>>);
-
-/// The token in use, as of now. Clones are cheap, and reading never waits for a file.
-#[derive(Clone, Debug)]
-pub struct CurrentToken {
-    pub(super) held: watch::Receiver<Option<Arc<Held>>>,
-    pub(super) clock: Clock,
-}
-
-/// A token ready to be sent.
-pub(crate) struct Held {
-    /// `Bearer <token>`, marked sensitive.
-    pub(crate) header: MetadataValue<Ascii>,
-    expires_at: Option<SystemTime>,
-}
 
 // === impl TokenFollower ===
 
@@ -68,12 +54,10 @@ impl TokenFollower {
         let held = Held::new(&source.read().await?);
         held.log();
         let (tx, rx) = watch::channel(Some(Arc::new(held)));
-        let token = CurrentToken {
-            held: rx,
-            clock: source.clock().clone(),
-        };
-        let task =
-            tokio::spawn(follow(source, Publisher(tx)).instrument(tracing::info_span!("token")));
+        let (ask, asked) = ask::channel();
+        let token = CurrentToken::new(rx, ask, source.clock().clone());
+        let following = follow(source, Publisher(tx), asked);
+        let task = tokio::spawn(following.instrument(tracing::info_span!("token")));
         Ok(Self { token, task })
     }
 
@@ -90,14 +74,15 @@ impl Drop for TokenFollower {
     }
 }
 
-/// Reads again and again. The sender is the only one; `CurrentToken`s hold the other end.
-async fn follow(source: TokenSource, publisher: Publisher) {
+/// Reads again and again. The sender is the only one; `CurrentToken`s hold the other end, of it and of `asked`.
+async fn follow(source: TokenSource, publisher: Publisher, mut asked: Asked) {
     let current = &publisher.0;
     let mut failing = false;
     loop {
         let expires_at = current.borrow().as_ref().and_then(|held| held.expires_at);
         let has_token = current.borrow().is_some();
-        time::sleep(wait(has_token, expires_at, source.clock().now())).await;
+        let due = wait(has_token, expires_at, source.clock().now());
+        asked.wait(due, MIN_WAIT).await;
 
         match source.read().await.map(|fresh| Held::new(&fresh)) {
             Ok(held) => {
@@ -138,6 +123,7 @@ async fn follow(source: TokenSource, publisher: Publisher) {
                 }
             }
         }
+        asked.read();
     }
 }
 
@@ -159,64 +145,6 @@ fn wait(has_token: bool, expires_at: Option<SystemTime>, now: SystemTime) -> Dur
 impl Drop for Publisher {
     fn drop(&mut self) {
         self.0.send_replace(None);
-    }
-}
-
-// === impl CurrentToken ===
-
-impl CurrentToken {
-    /// Whether there is a token to send.
-    #[must_use]
-    pub fn is_usable(&self) -> bool {
-        self.get().is_some()
-    }
-
-    /// Waits until there is another token, or none any more. Answers `false` when the follower is gone, so that nothing will change.
-    ///
-    /// # Cancel safety
-    ///
-    /// No change is lost when it is dropped.
-    pub async fn changed(&mut self) -> bool {
-        self.held.changed().await.is_ok()
-    }
-
-    pub(crate) fn get(&self) -> Option<Arc<Held>> {
-        let held = self.held.borrow().clone()?;
-        // The follower withdraws an expired token as well, but only when it gets to run.
-        let is_current = held.expires_at.is_none_or(|at| self.clock.now() < at);
-        is_current.then_some(held)
-    }
-}
-
-// === impl Held ===
-
-impl Held {
-    fn new(fresh: &FreshToken) -> Self {
-        let text = Zeroizing::new(format!("Bearer {}", fresh.token.expose()));
-        let mut header: MetadataValue<Ascii> = text
-            .parse()
-            .expect("a well-formed token must make a header");
-        header.set_sensitive(true);
-        Self {
-            header,
-            expires_at: fresh.expires_at,
-        }
-    }
-
-    fn log(&self) {
-        let expires_at = self.expires_at.map(humantime::format_rfc3339_seconds);
-        tracing::info!(
-            expires_at = expires_at.map(tracing::field::display),
-            "Refreshing service account token"
-        );
-    }
-}
-
-impl std::fmt::Debug for Held {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Held")
-            .field("expires_at", &self.expires_at)
-            .finish_non_exhaustive()
     }
 }
 

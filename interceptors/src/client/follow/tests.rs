@@ -8,8 +8,8 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::time::Instant;
 
-use super::{CurrentToken, TokenFollower};
-use crate::{Clock, TokenSource};
+use super::TokenFollower;
+use crate::{Clock, CurrentToken, TokenSource};
 
 const NOW: u64 = 1_795_454_840;
 
