@@ -54,6 +54,7 @@
 mod claims;
 mod client;
 mod clock;
+mod metrics;
 mod status_json;
 mod token;
 
@@ -77,6 +78,7 @@ pub use client::{
     source::{DEFAULT_TOKEN_PATH, TokenReadError, TokenSource},
 };
 pub use clock::Clock;
+pub use metrics::client::ClientMetrics;
 pub use status_json::status_json;
 pub use token::{MAX_TOKEN_LENGTH, MalformedToken, Token};
 

@@ -121,7 +121,7 @@ mod tests {
 
     use super::AttachToken;
     use crate::{
-        Clock, TokenFollower, TokenSource,
+        TokenFollower, TokenSource,
         client::{ask, current::CurrentToken},
     };
 
@@ -154,7 +154,7 @@ mod tests {
     async fn without_a_token_the_call_fails_here_and_nothing_is_sent() {
         let (_sender, receiver) = tokio::sync::watch::channel(None);
         let (ask, _asked) = ask::channel();
-        let token = CurrentToken::new(receiver, ask, Clock::system());
+        let token = CurrentToken::new(receiver, ask, &TokenSource::new("/no/such/token"));
         let mut attach = AttachToken::in_plaintext_to_anywhere(token);
 
         let status = attach.call(Request::new(())).unwrap_err();

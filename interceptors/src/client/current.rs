@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use crate::{
-    Clock,
+    ClientMetrics, Clock, TokenSource,
     client::{ask::Ask, source::FreshToken},
 };
 
@@ -17,6 +17,7 @@ pub struct CurrentToken {
     held: watch::Receiver<Option<Arc<Held>>>,
     ask: Ask,
     pub(super) clock: Clock,
+    pub(super) metrics: ClientMetrics,
 }
 
 /// A token ready to be sent.
@@ -29,8 +30,17 @@ pub(super) struct Held {
 // === impl CurrentToken ===
 
 impl CurrentToken {
-    pub(super) fn new(held: watch::Receiver<Option<Arc<Held>>>, ask: Ask, clock: Clock) -> Self {
-        Self { held, ask, clock }
+    pub(super) fn new(
+        held: watch::Receiver<Option<Arc<Held>>>,
+        ask: Ask,
+        source: &TokenSource,
+    ) -> Self {
+        Self {
+            held,
+            ask,
+            clock: source.clock().clone(),
+            metrics: source.metrics().clone(),
+        }
     }
 
     /// Whether there is a token to send.

@@ -9,10 +9,13 @@ use std::{
 use tokio::{sync::watch, task::JoinHandle};
 use tracing::Instrument as _;
 
-use crate::client::{
-    ask::{self, Asked},
-    current::{CurrentToken, Held},
-    source::{TokenReadError, TokenSource},
+use crate::{
+    client::{
+        ask::{self, Asked},
+        current::{CurrentToken, Held},
+        source::{TokenReadError, TokenSource},
+    },
+    metrics::client::Refresh,
 };
 
 /// The longest wait between two reads: as long as client-go and kube wait.
@@ -51,11 +54,20 @@ impl TokenFollower {
     ///
     /// Outside a tokio runtime.
     pub async fn start(source: TokenSource) -> Result<Self, TokenReadError> {
-        let held = Held::new(&source.read().await?);
+        let held = match source.read().await {
+            Ok(fresh) => Held::new(&fresh),
+            Err(error) => {
+                source.metrics().failed(error.refresh());
+                return Err(error);
+            }
+        };
         held.log();
+        source
+            .metrics()
+            .read(Refresh::New, held.expires_at, source.clock().now());
         let (tx, rx) = watch::channel(Some(Arc::new(held)));
         let (ask, asked) = ask::channel();
-        let token = CurrentToken::new(rx, ask, source.clock().clone());
+        let token = CurrentToken::new(rx, ask, &source);
         let following = follow(source, Publisher(tx), asked);
         let task = tokio::spawn(following.instrument(tracing::info_span!("token")));
         Ok(Self { token, task })
@@ -74,30 +86,24 @@ impl Drop for TokenFollower {
     }
 }
 
-/// Reads again and again. The sender is the only one; `CurrentToken`s hold the other end, of it and of `asked`.
+/// Reads again and again. Nobody else publishes, or hears who asks; `CurrentToken`s hold the other ends.
 async fn follow(source: TokenSource, publisher: Publisher, mut asked: Asked) {
-    let current = &publisher.0;
+    let metrics = source.metrics();
     let mut failing = false;
     loop {
-        let expires_at = current.borrow().as_ref().and_then(|held| held.expires_at);
-        let has_token = current.borrow().is_some();
-        let due = wait(has_token, expires_at, source.clock().now());
+        let due = publisher.due(source.clock().now());
         asked.wait(due, MIN_WAIT).await;
 
-        match source.read().await.map(|fresh| Held::new(&fresh)) {
-            Ok(held) => {
+        let read = source.read().await;
+        let now = source.clock().now();
+        match read {
+            Ok(fresh) => {
                 if failing {
                     failing = false;
                     tracing::info!("The service account token can be read again");
                 }
-                current.send_if_modified(|current| {
-                    let is_new = current.as_ref().is_none_or(|old| old.header != held.header);
-                    if is_new {
-                        held.log();
-                        *current = Some(Arc::new(held));
-                    }
-                    is_new
-                });
+                let refresh = publisher.publish(Held::new(&fresh));
+                metrics.read(refresh, fresh.expires_at, now);
             }
             Err(error) => {
                 if failing {
@@ -106,46 +112,74 @@ async fn follow(source: TokenSource, publisher: Publisher, mut asked: Asked) {
                     failing = true;
                     tracing::warn!(%error, "Cannot read the service account token; using the last one until it expires");
                 }
-                let now = source.clock().now();
-                let expired = current.send_if_modified(|current| {
-                    let is_over = current
-                        .as_ref()
-                        .is_some_and(|held| held.expires_at.is_some_and(|at| at <= now));
-                    if is_over {
-                        *current = None;
-                    }
-                    is_over
-                });
-                if expired {
-                    tracing::error!(
-                        "The last good service account token has expired; no call is made until there is another"
-                    );
-                }
+                metrics.failed(error.refresh());
+                publisher.withdraw_if_expired(now);
             }
         }
         asked.read();
     }
 }
 
-/// How long to wait before the next read.
-fn wait(has_token: bool, expires_at: Option<SystemTime>, now: SystemTime) -> Duration {
-    if !has_token {
-        return MIN_WAIT;
+// === impl Publisher ===
+
+impl Publisher {
+    /// Publishes a token, unless it is the one in use.
+    fn publish(&self, held: Held) -> Refresh {
+        let is_new = self.0.send_if_modified(|current| {
+            let is_new = current.as_ref().is_none_or(|old| old.header != held.header);
+            if is_new {
+                held.log();
+                *current = Some(Arc::new(held));
+            }
+            is_new
+        });
+        if is_new {
+            Refresh::New
+        } else {
+            Refresh::Unchanged
+        }
     }
+
+    fn withdraw_if_expired(&self, now: SystemTime) {
+        let expired = self.0.send_if_modified(|current| {
+            let is_over = current
+                .as_ref()
+                .is_some_and(|held| held.expires_at.is_some_and(|at| at <= now));
+            if is_over {
+                *current = None;
+            }
+            is_over
+        });
+        if expired {
+            tracing::error!(
+                "The last good service account token has expired; no call is made until there is another"
+            );
+        }
+    }
+
+    /// How long to wait before the next read.
+    fn due(&self, now: SystemTime) -> Duration {
+        match self.0.borrow().as_ref() {
+            Some(held) => wait(held.expires_at, now),
+            None => MIN_WAIT,
+        }
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.0.send_replace(None);
+    }
+}
+
+/// How long a token is used before the file is read again.
+fn wait(expires_at: Option<SystemTime>, now: SystemTime) -> Duration {
     let fifth_of_the_rest = expires_at.map_or(MAX_WAIT, |at| {
         at.duration_since(now).unwrap_or_default() / 5
     });
     // Many replicas start at once; they need not all read, and later call, at once. Up to a fifth sooner, by the keys std makes at random.
     let permille = 1_000 - u32::try_from(RandomState::new().hash_one(()) % 200).unwrap_or_default();
     fifth_of_the_rest.clamp(MIN_WAIT, MAX_WAIT) * permille / 1_000
-}
-
-// === impl Publisher ===
-
-impl Drop for Publisher {
-    fn drop(&mut self) {
-        self.0.send_replace(None);
-    }
 }
 
 #[cfg(test)]

@@ -23,12 +23,13 @@ use tonic_types::StatusExt as _;
 use tower::{Service, ServiceExt as _};
 
 use crate::{
-    ERROR_DOMAIN,
+    ClientMetrics, ERROR_DOMAIN,
     client::{
         attach,
         current::{CurrentToken, Held},
         replay::{self, Recorded},
     },
+    metrics::client::AfterRefusal,
 };
 
 /// The reasons for a refusal that another token may cure. A wrong audience or a pod that is gone stay so.
@@ -72,7 +73,7 @@ pin_project! {
         // There is no token, and nothing was sent.
         NotMade { status: Option<Status> },
         // Most calls end here.
-        First { #[pin] response: S::Future, again: Option<Again<S>> },
+        First { #[pin] response: S::Future, again: Option<Again<S>>, metrics: ClientMetrics },
         Second { response: Second<S::Response, S::Error> },
     }
 }
@@ -114,7 +115,9 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Attempts<S> {
         let Some(sent) = self.token.get() else {
-            return Attempts::not_made(attach::no_token());
+            let status = Some(attach::no_token());
+            let state = State::NotMade { status };
+            return Attempts { state };
         };
         let (mut parts, body) = request.into_parts();
         let (body, recorded) = replay::record(body);
@@ -126,26 +129,17 @@ where
             body,
         });
         sent.put_into(&mut parts.headers);
-        Attempts::first(self.inner.call(Request::from_parts(parts, body)), again)
+        Attempts {
+            state: State::First {
+                response: self.inner.call(Request::from_parts(parts, body)),
+                again,
+                metrics: self.token.metrics.clone(),
+            },
+        }
     }
 }
 
 // === impl Attempts ===
-
-impl<S: Service<Request<Body>>> Attempts<S> {
-    fn not_made(status: Status) -> Self {
-        let status = Some(status);
-        Self {
-            state: State::NotMade { status },
-        }
-    }
-
-    fn first(response: S::Future, again: Option<Again<S>>) -> Self {
-        Self {
-            state: State::First { response, again },
-        }
-    }
-}
 
 impl<S, R> Future for Attempts<S>
 where
@@ -165,10 +159,17 @@ where
                     let status = status.expect("a finished call must not be polled again");
                     return Poll::Ready(Ok(status.into_http()));
                 }
-                StateProj::First { response, again } => {
+                StateProj::First {
+                    response,
+                    again,
+                    metrics,
+                } => {
                     let response = ready!(response.poll(cx))?;
-                    let reason = curable(response.headers());
-                    let Some((again, reason)) = again.take().zip(reason) else {
+                    let Some(reason) = curable(response.headers()) else {
+                        return Poll::Ready(Ok(response));
+                    };
+                    let Some(again) = again.take() else {
+                        metrics.refused(AfterRefusal::NotRepeatable);
                         return Poll::Ready(Ok(response));
                     };
                     let response = Box::pin(again.make(response, reason));
@@ -203,21 +204,28 @@ where
         refusal: Response<R>,
         reason: &'static str,
     ) -> Result<Response<R>, S::Error> {
+        let metrics = self.token.metrics.clone();
         let Some(other) = self.token.other_than(&self.sent).await else {
             tracing::debug!(reason, "The token was refused, and there is no other");
+            metrics.refused(AfterRefusal::NoOtherToken);
             return Ok(refusal);
         };
         tracing::info!(reason, "The token was refused; calling again with another");
         other.put_into(&mut self.parts.headers);
         let request = Request::from_parts(self.parts, self.body.body());
-        self.inner.oneshot(request).await
+        let response = self.inner.oneshot(request).await;
+        metrics.refused(match &response {
+            Ok(response) if is_unauthenticated(response.headers()) => AfterRefusal::RefusedAgain,
+            Ok(_) => AfterRefusal::Accepted,
+            Err(_) => AfterRefusal::Failed,
+        });
+        response
     }
 }
 
 /// Why the token was refused, if another may be welcome: read from the head of an answer that is nothing but a status.
 fn curable(head: &HeaderMap) -> Option<&'static str> {
-    // 16 is UNAUTHENTICATED.
-    if head.get(Status::GRPC_STATUS)? != "16" {
+    if !is_unauthenticated(head) {
         return None;
     }
     let details = head.get(Status::GRPC_STATUS_DETAILS)?.to_str().ok()?;
@@ -226,6 +234,11 @@ fn curable(head: &HeaderMap) -> Option<&'static str> {
     let info = status.get_details_error_info()?;
     let reason = CURABLE.into_iter().find(|reason| *reason == info.reason)?;
     (info.domain == ERROR_DOMAIN).then_some(reason)
+}
+
+fn is_unauthenticated(head: &HeaderMap) -> bool {
+    head.get(Status::GRPC_STATUS)
+        .is_some_and(|code| code == "16")
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     fs,
     pin::Pin,
     sync::{Arc, Mutex},
@@ -13,16 +12,23 @@ use futures::{SinkExt as _, channel::mpsc, future::join_all};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full, StreamBody};
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::time;
 use tonic::{Code, Status, body::Body, metadata::MetadataMap};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use tower::{Service, ServiceExt as _};
 
 use super::{Retry, curable};
-use crate::{AttachToken, ERROR_DOMAIN, TokenFollower, TokenSource, client::replay::MAX_RECORDED};
+use crate::{
+    AttachToken, ClientMetrics, ERROR_DOMAIN, TokenFollower, TokenSource,
+    client::replay::MAX_RECORDED,
+};
 
 /// The least time between two reads of the file.
 const SECOND: Duration = Duration::from_secs(1);
+
+/// What a call fails with that the script has no answer to.
+const CONNECTION_LOST: &str = "the connection is lost";
 
 /// A called side that answers from a script, and keeps what it heard.
 #[derive(Clone, Debug, Default)]
@@ -45,16 +51,17 @@ struct Caller {
     folder: tempfile::TempDir,
     follower: TokenFollower,
     called: Scripted,
+    metrics: Registry,
 }
 
 // === impl Scripted ===
 
 impl Service<Request<Body>> for Scripted {
     type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Error = &'static str;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, &'static str>> + Send>>;
 
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
         Poll::Ready(Ok(()))
     }
 
@@ -76,7 +83,7 @@ impl Service<Request<Body>> for Scripted {
             }
             script.heard.lock().unwrap().push(heard);
             let answer = script.answers.lock().unwrap().pop_front();
-            Ok(answer.expect("there must be an answer to each call"))
+            answer.ok_or(CONNECTION_LOST)
         })
     }
 }
@@ -105,12 +112,15 @@ impl Caller {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         fs::write(&path, "old").unwrap();
-        let follower = TokenFollower::start(TokenSource::new(path)).await.unwrap();
+        let mut metrics = Registry::default();
+        let source = TokenSource::new(path).with_metrics(ClientMetrics::register(&mut metrics));
+        let follower = TokenFollower::start(source).await.unwrap();
         time::advance(SECOND).await;
         Self {
             folder,
             follower,
             called: Scripted::default(),
+            metrics,
         }
     }
 
@@ -120,6 +130,17 @@ impl Caller {
 
     fn channel(&self) -> Retry<Scripted> {
         AttachToken::in_plaintext_to_anywhere(self.follower.token()).on(self.called.clone())
+    }
+
+    /// What became of calls whose token was refused, as it was counted.
+    fn counted(&self) -> Vec<String> {
+        let mut text = String::new();
+        encode(&mut text, &self.metrics).unwrap();
+        let counts = text.lines().filter_map(|line| {
+            let count = line.strip_prefix("token_refusals_total{result=\"")?;
+            Some(count.replace("\"}", "")).filter(|count| !count.ends_with(" 0"))
+        });
+        counts.collect()
     }
 
     async fn call(&self, body: Body) -> Status {
@@ -165,6 +186,7 @@ async fn a_refused_call_is_made_once_more_with_the_token_that_is_in_the_file_now
 
         assert_eq!(status.code(), Code::Ok, "{reason}");
         assert_eq!(caller.called.tokens(), ["Bearer old", "Bearer new"]);
+        assert_eq!(caller.counted(), ["accepted 1"]);
     }
 }
 
@@ -180,6 +202,7 @@ async fn the_refusal_stands_when_the_file_holds_the_same_token() {
         "TOKEN_EXPIRED"
     );
     assert_eq!(caller.called.tokens(), ["Bearer old"]);
+    assert_eq!(caller.counted(), ["no_other_token 1"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,6 +233,20 @@ async fn a_call_is_made_no_more_than_twice() {
         "TOKEN_REJECTED"
     );
     assert_eq!(caller.called.tokens(), ["Bearer old", "Bearer new"]);
+    assert_eq!(caller.counted(), ["refused_again 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_attempt_that_is_not_answered_fails_the_call() {
+    let caller = Caller::new().await;
+    caller.write("new");
+    caller.called.answers(refusal("TOKEN_EXPIRED"));
+
+    let answer = caller.channel().oneshot(mk_request(mk_body())).await;
+
+    assert_eq!(answer.unwrap_err(), CONNECTION_LOST);
+    assert_eq!(caller.called.tokens(), ["Bearer old", "Bearer new"]);
+    assert_eq!(caller.counted(), ["failed 1"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,6 +282,7 @@ async fn any_other_answer_stands() {
             .iter()
             .all(|sent| sent == "Bearer old")
     );
+    assert_eq!(caller.counted(), [""; 0]);
 }
 
 #[test]
@@ -381,6 +419,7 @@ async fn a_request_that_is_still_being_written_is_sent_once() {
     let heard = caller.called.heard();
     assert_eq!(heard.len(), 1);
     assert_eq!(heard[0].data, ["one", "two"]);
+    assert_eq!(caller.counted(), ["not_repeatable 1"]);
 }
 
 #[tokio::test(start_paused = true)]
