@@ -5,24 +5,25 @@
 //!
 //! ```text
 //! TokenSource → TokenFollower → AttachToken ═══ authorization: Bearer … ═══▶ AuthLayer → Authenticate → Authorize → handler(Caller)
-//!   the file      one task       interceptor                                  tower       Cached         AllowList
+//!   the file      one task       on a channel                                 tower       Cached         AllowList
 //!                                                                                         TokenReviewer
 //! ```
 //!
 //! # The calling side
 //!
 //! ```no_run
-//! # use tonic::{service::interceptor::InterceptedService, transport::{Certificate, Channel, ClientTlsConfig, Endpoint}};
-//! # use tonic_kube_auth::{AttachToken, DEFAULT_TOKEN_PATH, TokenFollower, TokenSource};
-//! # async fn call(ca: &str) -> Result<InterceptedService<Channel, AttachToken>, Box<dyn std::error::Error>> {
+//! # use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+//! # use tonic_kube_auth::{AttachToken, DEFAULT_TOKEN_PATH, Retry, TokenFollower, TokenSource};
+//! # async fn call(ca: &str) -> Result<Retry<Channel>, Box<dyn std::error::Error>> {
 //! let follower = TokenFollower::start(TokenSource::new(DEFAULT_TOKEN_PATH)).await?;
 //! let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca));
 //! let endpoint = Endpoint::from_static("https://app.data-store.svc").tls_config(tls)?;
-//! let attach = AttachToken::new(follower.token(), endpoint.uri())?;
-//! let service = InterceptedService::new(endpoint.connect_lazy(), attach);
-//! // … DataStoreClient::new(service), for as long as `follower` lives
-//! # Ok(service) }
+//! let channel = AttachToken::new(follower.token(), endpoint.uri())?.on(endpoint.connect_lazy());
+//! // … DataStoreClient::new(channel), for as long as `follower` lives
+//! # Ok(channel) }
 //! ```
+//!
+//! A call whose token is refused as expired, or as not genuine, is made once more if the file holds another by then; see [`Retry`].
 //!
 //! # The called side
 //!
@@ -74,10 +75,13 @@ mod service_account;
 pub use claims::{NotAJwt, UnverifiedClaims};
 pub use client::{
     attach::{AttachToken, PlaintextTarget},
-    follow::{CurrentToken, TokenFollower},
+    current::CurrentToken,
+    follow::TokenFollower,
+    retry::{Attempts, Retry},
     source::{DEFAULT_TOKEN_PATH, TokenReadError, TokenSource},
 };
 pub use clock::Clock;
+pub use metrics::client::ClientMetrics;
 pub use status_json::status_json;
 pub use token::{MAX_TOKEN_LENGTH, MalformedToken, Token};
 

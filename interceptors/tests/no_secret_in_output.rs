@@ -1,8 +1,11 @@
 //! Whatever happens to a token, nothing this library logs, answers or shows has a piece of it.
 
 use std::{
+    convert::Infallible,
     io::{self, Write},
+    path::Path,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -10,8 +13,11 @@ use http::{Request, Response, header};
 use http_body_util::Full;
 use kube::client::Body;
 use serde_json::json;
+use tokio::time;
+use tonic::body::Body as GrpcBody;
 use tonic_kube_auth::{
-    AllowList, AuthLayer, Cached, Caller, TokenFollower, TokenReviewer, TokenSource,
+    AllowList, AttachToken, AuthLayer, Cached, Caller, Refusal, TokenFollower, TokenReviewer,
+    TokenSource,
 };
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing_subscriber::fmt::MakeWriter;
@@ -42,13 +48,20 @@ impl MakeWriter<'_> for Captured {
 }
 
 impl Captured {
-    fn assert_has_no_piece_of(&self, token: &str) {
-        let text = String::from_utf8(self.0.lock().expect("no writer panics").clone())
-            .expect("logs are text");
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("no writer panics").clone()).expect("logs are text")
+    }
+
+    fn assert_says(&self, words: &str) {
+        let text = self.text();
         assert!(
-            text.contains("Caller"),
-            "verdicts must have been logged: {text}"
+            text.contains(words),
+            "{words:?} must have been logged: {text}"
         );
+    }
+
+    fn assert_has_no_piece_of(&self, token: &str) {
+        let text = self.text();
         for start in 0..=token.len() - PIECE {
             let piece = &token[start..start + PIECE];
             assert!(!text.contains(piece), "{piece:?} was logged");
@@ -77,7 +90,7 @@ async fn call(token: &str, status: u16, answer: String) {
     );
     let service = layer.layer(service_fn(async |request: Request<Full<bytes::Bytes>>| {
         tracing::info!(?request, caller = ?Caller::of(request.extensions()), "Handled");
-        Ok::<_, std::convert::Infallible>(Response::new(Full::<bytes::Bytes>::default()))
+        Ok::<_, Infallible>(Response::new(Full::<bytes::Bytes>::default()))
     }));
     let request = Request::post("/datastore.v1.DataStore/Greet")
         .header(header::AUTHORIZATION, format!("Bearer {token}"))
@@ -100,6 +113,29 @@ async fn call(token: &str, status: u16, answer: String) {
         response = service.oneshot(request) => tracing::info!(?response, "Answered"),
         () = answering => (),
     }
+}
+
+async fn reject(request: Request<GrpcBody>) -> Result<Response<GrpcBody>, Infallible> {
+    tracing::info!(?request, "Called side");
+    Ok(Refusal::Rejected.to_status().into_http())
+}
+
+/// One call with the token in this file, which is refused, and has been replaced by then.
+async fn call_again(path: &Path, replacement: &str) {
+    let follower = TokenFollower::start(TokenSource::new(path))
+        .await
+        .expect("there is a token");
+    let channel = AttachToken::in_plaintext_to_anywhere(follower.token()).on(service_fn(reject));
+    std::fs::write(path, replacement).expect("a file can be written");
+    // The file is read no more than once a second.
+    time::pause();
+    time::advance(Duration::from_secs(1)).await;
+    time::resume();
+
+    let attempts = channel.oneshot(Request::new(GrpcBody::empty()));
+    tracing::info!(?follower, ?attempts, "Calling");
+    let response = attempts.await;
+    tracing::info!(?response, "Answered");
 }
 
 #[tokio::test]
@@ -152,7 +188,11 @@ async fn no_piece_of_a_token_is_ever_logged() {
         let follower = TokenFollower::start(TokenSource::new(&path)).await;
         tracing::info!(?follower, "Followed");
     }
+    std::fs::write(&path, &genuine).expect("a file can be written");
+    call_again(&path, &foreign).await;
 
+    captured.assert_says("Caller");
+    captured.assert_says("calling again with another");
     for token in [&genuine, &expired, &foreign] {
         captured.assert_has_no_piece_of(token);
     }

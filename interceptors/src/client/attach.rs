@@ -6,15 +6,20 @@ use http::Uri;
 use tonic::{Code, Request, Status, service::Interceptor};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::{ERROR_DOMAIN, client::follow::CurrentToken};
+use crate::{
+    ERROR_DOMAIN,
+    client::{current::CurrentToken, retry::Retry},
+};
 
 /// The `reason` of a call that was not made because there is no token to make it with.
 const NO_TOKEN: &str = "NO_TOKEN";
 
-/// A tonic interceptor that sends the current token with every call.
+/// Sends the current token with every call.
 ///
-/// Without a usable token it fails the call, with UNAVAILABLE and the reason `NO_TOKEN`, and nothing is sent. It never waits and never
-/// reads a file.
+/// Put it [on](Self::on) a channel. It is a tonic interceptor as well, for where one is wanted: then a call whose token is refused is not
+/// made again, and nothing ever waits.
+///
+/// Without a usable token it fails the call, with UNAVAILABLE and the reason `NO_TOKEN`, and nothing is sent.
 #[derive(Clone, Debug)]
 pub struct AttachToken {
     token: CurrentToken,
@@ -57,22 +62,38 @@ impl AttachToken {
     pub fn in_plaintext_to_anywhere(token: CurrentToken) -> Self {
         Self { token }
     }
+
+    /// A channel whose every call carries the token, and is made once more when the token is refused and there is another.
+    ///
+    /// ```
+    /// # use tonic::transport::Channel;
+    /// # use tonic_kube_auth::{AttachToken, Retry};
+    /// # fn attached(attach: AttachToken, channel: Channel) -> Retry<Channel> {
+    /// let channel = attach.on(channel);
+    /// // DataStoreClient::new(channel)
+    /// # channel }
+    /// ```
+    #[must_use]
+    pub fn on<S>(self, channel: S) -> Retry<S> {
+        Retry::new(channel, self.token)
+    }
 }
 
 impl Interceptor for AttachToken {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let Some(held) = self.token.get() else {
-            return Err(Status::with_error_details(
-                Code::Unavailable,
-                "no usable service account token to call with",
-                ErrorDetails::with_error_info(NO_TOKEN, ERROR_DOMAIN, []),
-            ));
-        };
-        request
-            .metadata_mut()
-            .insert("authorization", held.header.clone());
+        let held = self.token.get().ok_or_else(no_token)?;
+        held.put_into(request.metadata_mut().as_mut());
         Ok(request)
     }
+}
+
+/// The answer to a call that is not made.
+pub(super) fn no_token() -> Status {
+    Status::with_error_details(
+        Code::Unavailable,
+        "no usable service account token to call with",
+        ErrorDetails::with_error_info(NO_TOKEN, ERROR_DOMAIN, []),
+    )
 }
 
 fn is_loopback(target: &Uri) -> bool {
@@ -99,7 +120,10 @@ mod tests {
     use tonic_types::StatusExt as _;
 
     use super::AttachToken;
-    use crate::{Clock, TokenFollower, TokenSource, client::follow::CurrentToken};
+    use crate::{
+        TokenFollower, TokenSource,
+        client::{ask, current::CurrentToken},
+    };
 
     async fn mk_follower(token: &str) -> (tempfile::TempDir, TokenFollower) {
         let folder = tempfile::tempdir().unwrap();
@@ -129,10 +153,9 @@ mod tests {
     #[tokio::test]
     async fn without_a_token_the_call_fails_here_and_nothing_is_sent() {
         let (_sender, receiver) = tokio::sync::watch::channel(None);
-        let mut attach = AttachToken::in_plaintext_to_anywhere(CurrentToken {
-            held: receiver,
-            clock: Clock::system(),
-        });
+        let (ask, _asked) = ask::channel();
+        let token = CurrentToken::new(receiver, ask, &TokenSource::new("/no/such/token"));
+        let mut attach = AttachToken::in_plaintext_to_anywhere(token);
 
         let status = attach.call(Request::new(())).unwrap_err();
 

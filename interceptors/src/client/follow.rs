@@ -6,27 +6,30 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{sync::watch, task::JoinHandle, time};
-use tonic::metadata::{Ascii, MetadataValue};
+use tokio::{sync::watch, task::JoinHandle};
 use tracing::Instrument as _;
-use zeroize::Zeroizing;
 
 use crate::{
-    Clock,
-    client::source::{FreshToken, TokenReadError, TokenSource},
+    client::{
+        ask::{self, Asked},
+        current::{CurrentToken, Held},
+        source::{TokenReadError, TokenSource},
+    },
+    metrics::client::Refresh,
 };
 
 /// The longest wait between two reads: as long as client-go and kube wait.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// The shortest wait, however soon the token expires.
+/// The shortest wait, however soon the token expires and however many ask.
 const MIN_WAIT: Duration = Duration::from_secs(1);
 
 /// Follows a token file and keeps its last good token at hand.
 ///
 /// It reads again after a fifth of what remains of the token's life, at most a minute and at least a second, or up to a fifth sooner. The
 /// kubelet replaces a token when a fifth of its life is left, so the new one is found in time. When a read fails, the token in hand stays in
-/// use until it expires.
+/// use until it expires. A call whose token was refused has it read sooner ([`AttachToken::on`](crate::AttachToken::on)), but still no more
+/// than once a second.
 ///
 /// One task does the reading; it ends when the follower is dropped.
 #[derive(Debug)]
@@ -37,20 +40,6 @@ pub struct TokenFollower {
 
 /// Publishes tokens, and withdraws the last one when nobody is left to replace it.
 struct Publisher(watch::Sender<Option<Arc<Held>>>);
-
-/// The token in use, as of now. Clones are cheap, and reading never waits for a file.
-#[derive(Clone, Debug)]
-pub struct CurrentToken {
-    pub(super) held: watch::Receiver<Option<Arc<Held>>>,
-    pub(super) clock: Clock,
-}
-
-/// A token ready to be sent.
-pub(crate) struct Held {
-    /// `Bearer <token>`, marked sensitive.
-    pub(crate) header: MetadataValue<Ascii>,
-    expires_at: Option<SystemTime>,
-}
 
 // === impl TokenFollower ===
 
@@ -65,15 +54,22 @@ impl TokenFollower {
     ///
     /// Outside a tokio runtime.
     pub async fn start(source: TokenSource) -> Result<Self, TokenReadError> {
-        let held = Held::new(&source.read().await?);
-        held.log();
-        let (tx, rx) = watch::channel(Some(Arc::new(held)));
-        let token = CurrentToken {
-            held: rx,
-            clock: source.clock().clone(),
+        let held = match source.read().await {
+            Ok(fresh) => Held::new(&fresh),
+            Err(error) => {
+                source.metrics().failed(error.refresh());
+                return Err(error);
+            }
         };
-        let task =
-            tokio::spawn(follow(source, Publisher(tx)).instrument(tracing::info_span!("token")));
+        held.log();
+        source
+            .metrics()
+            .read(Refresh::New, held.expires_at, source.clock().now());
+        let (tx, rx) = watch::channel(Some(Arc::new(held)));
+        let (ask, asked) = ask::channel();
+        let token = CurrentToken::new(rx, ask, &source);
+        let following = follow(source, Publisher(tx), asked);
+        let task = tokio::spawn(following.instrument(tracing::info_span!("token")));
         Ok(Self { token, task })
     }
 
@@ -90,29 +86,24 @@ impl Drop for TokenFollower {
     }
 }
 
-/// Reads again and again. The sender is the only one; `CurrentToken`s hold the other end.
-async fn follow(source: TokenSource, publisher: Publisher) {
-    let current = &publisher.0;
+/// Reads again and again. Nobody else publishes, or hears who asks; `CurrentToken`s hold the other ends.
+async fn follow(source: TokenSource, publisher: Publisher, mut asked: Asked) {
+    let metrics = source.metrics();
     let mut failing = false;
     loop {
-        let expires_at = current.borrow().as_ref().and_then(|held| held.expires_at);
-        let has_token = current.borrow().is_some();
-        time::sleep(wait(has_token, expires_at, source.clock().now())).await;
+        let due = publisher.due(source.clock().now());
+        asked.wait(due, MIN_WAIT).await;
 
-        match source.read().await.map(|fresh| Held::new(&fresh)) {
-            Ok(held) => {
+        let read = source.read().await;
+        let now = source.clock().now();
+        match read {
+            Ok(fresh) => {
                 if failing {
                     failing = false;
                     tracing::info!("The service account token can be read again");
                 }
-                current.send_if_modified(|current| {
-                    let is_new = current.as_ref().is_none_or(|old| old.header != held.header);
-                    if is_new {
-                        held.log();
-                        *current = Some(Arc::new(held));
-                    }
-                    is_new
-                });
+                let refresh = publisher.publish(Held::new(&fresh));
+                metrics.read(refresh, fresh.expires_at, now);
             }
             Err(error) => {
                 if failing {
@@ -121,40 +112,59 @@ async fn follow(source: TokenSource, publisher: Publisher) {
                     failing = true;
                     tracing::warn!(%error, "Cannot read the service account token; using the last one until it expires");
                 }
-                let now = source.clock().now();
-                let expired = current.send_if_modified(|current| {
-                    let is_over = current
-                        .as_ref()
-                        .is_some_and(|held| held.expires_at.is_some_and(|at| at <= now));
-                    if is_over {
-                        *current = None;
-                    }
-                    is_over
-                });
-                if expired {
-                    tracing::error!(
-                        "The last good service account token has expired; no call is made until there is another"
-                    );
-                }
+                metrics.failed(error.refresh());
+                publisher.withdraw_if_expired(now);
             }
         }
+        asked.read();
     }
-}
-
-/// How long to wait before the next read.
-fn wait(has_token: bool, expires_at: Option<SystemTime>, now: SystemTime) -> Duration {
-    if !has_token {
-        return MIN_WAIT;
-    }
-    let fifth_of_the_rest = expires_at.map_or(MAX_WAIT, |at| {
-        at.duration_since(now).unwrap_or_default() / 5
-    });
-    // Many replicas start at once; they need not all read, and later call, at once. Up to a fifth sooner, by the keys std makes at random.
-    let permille = 1_000 - u32::try_from(RandomState::new().hash_one(()) % 200).unwrap_or_default();
-    fifth_of_the_rest.clamp(MIN_WAIT, MAX_WAIT) * permille / 1_000
 }
 
 // === impl Publisher ===
+
+impl Publisher {
+    /// Publishes a token, unless it is the one in use.
+    fn publish(&self, held: Held) -> Refresh {
+        let is_new = self.0.send_if_modified(|current| {
+            let is_new = current.as_ref().is_none_or(|old| old.header != held.header);
+            if is_new {
+                held.log();
+                *current = Some(Arc::new(held));
+            }
+            is_new
+        });
+        if is_new {
+            Refresh::New
+        } else {
+            Refresh::Unchanged
+        }
+    }
+
+    fn withdraw_if_expired(&self, now: SystemTime) {
+        let expired = self.0.send_if_modified(|current| {
+            let is_over = current
+                .as_ref()
+                .is_some_and(|held| held.expires_at.is_some_and(|at| at <= now));
+            if is_over {
+                *current = None;
+            }
+            is_over
+        });
+        if expired {
+            tracing::error!(
+                "The last good service account token has expired; no call is made until there is another"
+            );
+        }
+    }
+
+    /// How long to wait before the next read.
+    fn due(&self, now: SystemTime) -> Duration {
+        match self.0.borrow().as_ref() {
+            Some(held) => wait(held.expires_at, now),
+            None => MIN_WAIT,
+        }
+    }
+}
 
 impl Drop for Publisher {
     fn drop(&mut self) {
@@ -162,62 +172,14 @@ impl Drop for Publisher {
     }
 }
 
-// === impl CurrentToken ===
-
-impl CurrentToken {
-    /// Whether there is a token to send.
-    #[must_use]
-    pub fn is_usable(&self) -> bool {
-        self.get().is_some()
-    }
-
-    /// Waits until there is another token, or none any more. Answers `false` when the follower is gone, so that nothing will change.
-    ///
-    /// # Cancel safety
-    ///
-    /// No change is lost when it is dropped.
-    pub async fn changed(&mut self) -> bool {
-        self.held.changed().await.is_ok()
-    }
-
-    pub(crate) fn get(&self) -> Option<Arc<Held>> {
-        let held = self.held.borrow().clone()?;
-        // The follower withdraws an expired token as well, but only when it gets to run.
-        let is_current = held.expires_at.is_none_or(|at| self.clock.now() < at);
-        is_current.then_some(held)
-    }
-}
-
-// === impl Held ===
-
-impl Held {
-    fn new(fresh: &FreshToken) -> Self {
-        let text = Zeroizing::new(format!("Bearer {}", fresh.token.expose()));
-        let mut header: MetadataValue<Ascii> = text
-            .parse()
-            .expect("a well-formed token must make a header");
-        header.set_sensitive(true);
-        Self {
-            header,
-            expires_at: fresh.expires_at,
-        }
-    }
-
-    fn log(&self) {
-        let expires_at = self.expires_at.map(humantime::format_rfc3339_seconds);
-        tracing::info!(
-            expires_at = expires_at.map(tracing::field::display),
-            "Refreshing service account token"
-        );
-    }
-}
-
-impl std::fmt::Debug for Held {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Held")
-            .field("expires_at", &self.expires_at)
-            .finish_non_exhaustive()
-    }
+/// How long a token is used before the file is read again.
+fn wait(expires_at: Option<SystemTime>, now: SystemTime) -> Duration {
+    let fifth_of_the_rest = expires_at.map_or(MAX_WAIT, |at| {
+        at.duration_since(now).unwrap_or_default() / 5
+    });
+    // Many replicas start at once; they need not all read, and later call, at once. Up to a fifth sooner, by the keys std makes at random.
+    let permille = 1_000 - u32::try_from(RandomState::new().hash_one(()) % 200).unwrap_or_default();
+    fifth_of_the_rest.clamp(MIN_WAIT, MAX_WAIT) * permille / 1_000
 }
 
 #[cfg(test)]

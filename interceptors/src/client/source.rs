@@ -9,7 +9,10 @@ use std::{
 use tokio::{fs::File, io::AsyncReadExt as _, time};
 use zeroize::Zeroizing;
 
-use crate::{Clock, MalformedToken, Token, UnverifiedClaims, token::MAX_TOKEN_LENGTH};
+use crate::{
+    ClientMetrics, Clock, MalformedToken, Token, UnverifiedClaims, metrics::client::Refresh,
+    token::MAX_TOKEN_LENGTH,
+};
 
 /// Where the deployments of this project mount the token for the data store.
 pub const DEFAULT_TOKEN_PATH: &str = "/var/run/secrets/tokens/api-token";
@@ -24,6 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub struct TokenSource {
     path: PathBuf,
     clock: Clock,
+    metrics: ClientMetrics,
 }
 
 /// A token as it was read, and when it expires if it says so.
@@ -71,6 +75,7 @@ impl TokenSource {
         Self {
             path: path.into(),
             clock: Clock::system(),
+            metrics: ClientMetrics::default(),
         }
     }
 
@@ -81,8 +86,19 @@ impl TokenSource {
         self
     }
 
+    /// Counts what is read, and what becomes of calls whose token is refused.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: ClientMetrics) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    pub(crate) fn metrics(&self) -> &ClientMetrics {
+        &self.metrics
     }
 
     /// Reads the file and checks what is in it: one well-formed token, white space around it aside, that has not expired.
@@ -105,6 +121,22 @@ impl TokenSource {
             path: self.path.clone(),
             why,
         })
+    }
+}
+
+// === impl TokenReadError ===
+
+impl TokenReadError {
+    /// What it is counted as.
+    pub(crate) fn refresh(&self) -> Refresh {
+        match self.why {
+            Why::NotFound => Refresh::NotFound,
+            Why::PermissionDenied => Refresh::PermissionDenied,
+            Why::Io(_) => Refresh::Io,
+            Why::Slow => Refresh::Slow,
+            Why::Malformed(_) => Refresh::Malformed,
+            Why::Expired(_) => Refresh::Expired,
+        }
     }
 }
 
@@ -140,7 +172,7 @@ mod tests {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
     use super::TokenSource;
-    use crate::{Clock, token::MAX_TOKEN_LENGTH};
+    use crate::{Clock, metrics::client::Refresh, token::MAX_TOKEN_LENGTH};
 
     async fn read(content: impl AsRef<[u8]>) -> Result<String, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -198,6 +230,26 @@ mod tests {
             error.starts_with("no usable token in /no/such/token: there is no such file; mount"),
             "{error}"
         );
+    }
+
+    #[tokio::test]
+    async fn every_failed_read_is_counted_by_its_cause() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name);
+        fs::write(path("empty"), "").unwrap();
+        fs::write(path("old"), mk_jwt(999)).unwrap();
+        for (path, refresh) in [
+            (path("none"), Refresh::NotFound),
+            (path("empty"), Refresh::Malformed),
+            (path("old"), Refresh::Expired),
+            (path(""), Refresh::Io),
+        ] {
+            let source = TokenSource::new(&path).with_clock(Clock::stopped_at(1000));
+
+            let error = source.read().await.unwrap_err();
+
+            assert_eq!(error.refresh(), refresh, "{error}");
+        }
     }
 
     #[tokio::test]

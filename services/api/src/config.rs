@@ -6,8 +6,8 @@ use clap::Parser;
 use http::{Uri, uri::Authority};
 use tonic::transport::Endpoint;
 use tonic_kube_auth::{
-    AttachToken, CurrentToken, DEFAULT_TOKEN_PATH, PlaintextTarget, TokenFollower, TokenReadError,
-    TokenSource,
+    AttachToken, ClientMetrics, CurrentToken, DEFAULT_TOKEN_PATH, PlaintextTarget, TokenFollower,
+    TokenReadError, TokenSource,
 };
 
 use crate::data_store;
@@ -20,7 +20,7 @@ pub struct Config {
     #[arg(long, env, default_value = "127.0.0.1:8080")]
     pub listen_addr: SocketAddr,
 
-    /// Where to answer probes: /livez and /readyz.
+    /// Where to answer probes, /livez and /readyz, and to show /metrics.
     #[arg(long, env, default_value = "127.0.0.1:9080")]
     pub admin_addr: SocketAddr,
 
@@ -81,8 +81,11 @@ impl Config {
         }
     }
 
-    pub(crate) async fn follow_token(&self) -> Result<TokenFollower, TokenReadError> {
-        TokenFollower::start(TokenSource::new(&self.token_path)).await
+    pub(crate) async fn follow_token(
+        &self,
+        metrics: ClientMetrics,
+    ) -> Result<TokenFollower, TokenReadError> {
+        TokenFollower::start(TokenSource::new(&self.token_path).with_metrics(metrics)).await
     }
 
     pub(crate) fn attach(

@@ -13,10 +13,9 @@ use proto::{
 use tokio::time;
 use tonic::{
     Request, Response, Status,
-    service::interceptor::InterceptedService,
     transport::{Channel, Endpoint},
 };
-use tonic_kube_auth::AttachToken;
+use tonic_kube_auth::{AttachToken, Retry};
 
 use crate::error;
 
@@ -33,7 +32,7 @@ const KEEP_ALIVE_DEADLINE: Duration = Duration::from_secs(5);
 /// A page of records is cut at 3 MiB, to which one record of 1 MiB may come, and names.
 const MAX_ANSWER: usize = 5 * 1024 * 1024;
 
-type Client = DataStoreClient<InterceptedService<Channel, AttachToken>>;
+type Client = DataStoreClient<Retry<Channel>>;
 
 /// The data store. It connects when it is first called, and again whenever it must.
 #[derive(Clone, Debug)]
@@ -55,9 +54,9 @@ pub(crate) fn endpoint(uri: Uri) -> Endpoint {
 
 impl DataStore {
     pub(crate) fn new(endpoint: &Endpoint, attach: AttachToken) -> Self {
-        let service = InterceptedService::new(endpoint.connect_lazy(), attach);
+        let channel = attach.on(endpoint.connect_lazy());
         Self {
-            client: DataStoreClient::new(service).max_decoding_message_size(MAX_ANSWER),
+            client: DataStoreClient::new(channel).max_decoding_message_size(MAX_ANSWER),
         }
     }
 

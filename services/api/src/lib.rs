@@ -13,9 +13,10 @@ mod gateway;
 mod grpc;
 
 use axum::middleware;
+use prometheus_client::registry::Registry;
 use proto::api::v1::api_server::{ApiServer, SERVICE_NAME};
 use runtime::{Bound, Condition, Problems, Readiness};
-use tonic_kube_auth::TokenFollower;
+use tonic_kube_auth::{ClientMetrics, TokenFollower};
 
 pub use self::config::Config;
 
@@ -33,7 +34,9 @@ impl Config {
         let listener = problems.check("--listen-addr", runtime::listen(self.listen_addr).await);
         let admin_listener = problems.check("--admin-addr", runtime::listen(self.admin_addr).await);
         let endpoint = problems.check("--data-store-connstring", self.endpoint());
-        let follower = problems.check("--token-path", self.follow_token().await);
+        let mut registry = Registry::default();
+        let metrics = ClientMetrics::register(registry.sub_registry_with_prefix("auth_client"));
+        let follower = problems.check("--token-path", self.follow_token(metrics).await);
         let attach = match (&follower, &endpoint) {
             (Some(follower), Some(endpoint)) => problems.check(
                 "--data-store-connstring",
@@ -65,6 +68,7 @@ impl Config {
         let token = readiness.condition("token");
         Ok(
             Bound::new(listener, admin_listener, router, health, readiness)
+                .with_metrics(registry)
                 .with_task("token", report_token(follower, token)),
         )
     }

@@ -16,7 +16,7 @@ pub struct Config {
     #[arg(long, env, default_value = "127.0.0.1:8081")]
     pub listen_addr: SocketAddr,
 
-    /// Where to answer probes: /livez and /readyz.
+    /// Where to answer probes, /livez and /readyz, and to show /metrics.
     #[arg(long, env, default_value = "127.0.0.1:9081")]
     pub admin_addr: SocketAddr,
 

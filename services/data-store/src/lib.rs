@@ -83,6 +83,7 @@ impl Config {
         let kubernetes = readiness.condition("kubernetes");
         Ok(
             Bound::new(listener, admin_listener, router, health, readiness)
+                .with_metrics(registry)
                 .with_task("standing", standing::follow(reviewer, kubernetes)),
         )
     }

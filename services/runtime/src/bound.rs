@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr, pin::Pin};
 
 use axum::Router;
+use prometheus_client::registry::Registry;
 
 use crate::{Health, Listener, Readiness, Server, Stopped, Tasks, admin, serve};
 
@@ -13,6 +14,7 @@ pub struct Bound {
     router: Router,
     health: Health,
     readiness: Readiness,
+    metrics: Registry,
     tasks: Vec<(&'static str, Endless)>,
 }
 
@@ -21,7 +23,7 @@ type Endless = Pin<Box<dyn Future<Output = ()> + Send>>;
 // === impl Bound ===
 
 impl Bound {
-    /// Serves `router` on one socket, and what a kubelet asks on the other.
+    /// Serves `router` on one socket, and what a kubelet or a Prometheus asks on the other.
     #[must_use]
     pub fn new(
         listener: Listener,
@@ -36,8 +38,16 @@ impl Bound {
             router,
             health,
             readiness,
+            metrics: Registry::default(),
             tasks: Vec::new(),
         }
+    }
+
+    /// Shows what is registered here, as it is whenever it is asked for. Without this, nothing is shown.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Registry) -> Self {
+        self.metrics = metrics;
+        self
     }
 
     /// Adds a task that goes on for as long as the program runs.
@@ -57,7 +67,7 @@ impl Bound {
         self.listener.addr()
     }
 
-    /// Where it will answer probes.
+    /// Where it will answer probes and show its metrics.
     #[must_use]
     pub fn admin_addr(&self) -> SocketAddr {
         self.admin_listener.addr()
@@ -81,6 +91,7 @@ impl Bound {
             router,
             health,
             readiness,
+            metrics,
             tasks,
         } = self;
         let mut running = Tasks::new();
@@ -94,7 +105,7 @@ impl Bound {
             |stop| health.follow(readiness, stop)
         });
         running.spawn("admin", |stop| {
-            serve(admin_listener, Server::new(admin(readiness)), stop)
+            serve(admin_listener, Server::new(admin(readiness, metrics)), stop)
         });
         running.spawn("server", |stop| serve(listener, Server::new(router), stop));
         tracing::info!("Serving");

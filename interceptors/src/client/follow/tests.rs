@@ -6,10 +6,11 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::time::Instant;
 
-use super::{CurrentToken, TokenFollower};
-use crate::{Clock, TokenSource};
+use super::TokenFollower;
+use crate::{ClientMetrics, Clock, CurrentToken, TokenSource};
 
 const NOW: u64 = 1_795_454_840;
 
@@ -206,6 +207,46 @@ async fn dropping_the_follower_ends_its_task() {
     assert!(token.changed().await, "the token is withdrawn");
     assert!(!token.is_usable());
     assert!(!token.changed().await, "nobody is left to change it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_read_is_counted_and_the_expiry_is_that_of_the_last_good_token() {
+    let mut registry = Registry::default();
+    let metrics = ClientMetrics::register(&mut registry);
+    let exposed = |line: &str| {
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        assert!(text.contains(&format!("\n{line}\n")), "{line}: {text}");
+    };
+    let volume = Volume::new(&mk_token("first", 600));
+    let source = TokenSource::new(volume.path("api-token"))
+        .with_clock(mk_clock())
+        .with_metrics(metrics);
+
+    let follower = TokenFollower::start(source.clone()).await.unwrap();
+    exposed(r#"token_refreshes_total{result="ok",reason="new"} 1"#);
+    exposed(&format!("token_refresh_timestamp_seconds {NOW}"));
+    exposed(&format!("token_expiration_timestamp_seconds {}", NOW + 600));
+
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    exposed(r#"token_refreshes_total{result="ok",reason="unchanged"} 1"#);
+
+    volume.project("..second", &mk_token("second", 1200));
+    assert!(follower.token().changed().await);
+    exposed(r#"token_refreshes_total{result="ok",reason="new"} 2"#);
+    exposed(&format!(
+        "token_expiration_timestamp_seconds {}",
+        NOW + 1200
+    ));
+
+    drop(follower);
+    fs::remove_file(volume.path("..data")).unwrap();
+    TokenFollower::start(source).await.unwrap_err();
+    exposed(r#"token_refreshes_total{result="failed",reason="not_found"} 1"#);
+    exposed(&format!(
+        "token_expiration_timestamp_seconds {}",
+        NOW + 1200
+    ));
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@
 )]
 
 mod gateway;
+mod metrics;
 mod outcomes;
 mod programs;
 mod recovery;
