@@ -3,5 +3,6 @@
 mod authority;
 mod cache;
 mod limits;
+mod metrics;
 mod outage;
 mod single_flight;

@@ -6,7 +6,9 @@ use clap::Parser as _;
 use local_cluster::Args;
 use runtime::CancellationToken;
 
-use crate::support::{Kubernetes, Program, channel, get, greet, http, json, mk_request, text};
+use crate::support::{
+    Kubernetes, Program, channel, get, greet, header_of, http, json, mk_request, text,
+};
 use proto::api::v1::api_client::ApiClient;
 
 #[tokio::test]
@@ -148,4 +150,24 @@ async fn all_of_it_starts_in_one_process_and_stops_in_order() {
 
     stop.cancel();
     running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_data_store_answers_plain_http_too_and_only_to_who_is_authenticated() {
+    let kubernetes = Kubernetes::start().await;
+    let data_store = Program::data_store(&kubernetes).await;
+    let token = kubernetes.token("api");
+
+    // As the client of the original article asks.
+    let headers = [("x-client-id", token.as_str())];
+    let welcome = http(data_store.addr, mk_request("GET", "/", &headers, "")).await;
+    let refused = get(data_store.addr, "/").await;
+
+    assert_eq!(
+        text(&welcome),
+        "Hello from data store. You have been authenticated"
+    );
+    assert_eq!(refused.status(), 401);
+    assert_eq!(header_of(refused.headers(), "www-authenticate"), "Bearer");
+    assert_eq!(json(&refused)["details"][0]["reason"], "TOKEN_MISSING");
 }
