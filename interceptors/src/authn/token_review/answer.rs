@@ -95,6 +95,10 @@ pub(super) fn classify(why: &str, audience: &Audience, expires_at: Option<System
 fn read<T: DeserializeOwned>(body: &[u8], kind: &str) -> Result<T, AskError> {
     let answer: Answer<T> =
         serde_json::from_slice(body).map_err(|error| AskError::NotJson(error.classify()))?;
+    // serde reads a struct from an array as well; an answer is an object.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(AskError::Meaningless("not an object"));
+    }
     if answer.kind != kind {
         return Err(AskError::Meaningless("an object of another kind"));
     }
