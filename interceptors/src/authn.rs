@@ -11,7 +11,7 @@ mod flight;
 mod kubernetes;
 mod limit;
 mod outage;
-mod screen;
+pub(crate) mod screen;
 pub(crate) mod standing;
 mod store;
 pub(crate) mod token_review;

@@ -65,6 +65,8 @@ mod audience;
 mod authn;
 #[cfg(feature = "server")]
 mod authz;
+#[cfg(all(feature = "server", any(fuzzing, test)))]
+pub mod fuzz;
 #[cfg(feature = "server")]
 mod identity;
 #[cfg(feature = "server")]

@@ -1,6 +1,6 @@
 //! Asks Kubernetes whose token it is.
 
-mod answer;
+pub(crate) mod answer;
 
 use std::{fmt, time::Duration};
 

@@ -131,7 +131,7 @@ impl<A: Authenticate, Z: Authorize> Checks<A, Z> {
 }
 
 /// What a future comes to, if it need not wait.
-fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => Some(outcome),
         Poll::Pending => None,

@@ -1,6 +1,9 @@
 //! Every "no", and how it travels: one table, for gRPC and for plain HTTP.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tonic::{Code, Status};
@@ -24,7 +27,7 @@ pub enum Refusal {
     #[error("{0}")]
     Malformed(Malformed),
     /// The token has expired.
-    #[error("the token expired at {}; read it anew from its file", humantime::format_rfc3339_seconds(*at))]
+    #[error("the token expired at {}; read it anew from its file", rfc3339(*at))]
     Expired {
         /// When it did.
         at: SystemTime,
@@ -244,6 +247,12 @@ impl Refusal {
             | Self::DeadlineExceeded => None,
         }
     }
+}
+
+/// The time, or what is nearest to it among those that RFC 3339 can write. A token says of its expiry what it likes.
+fn rfc3339(at: SystemTime) -> impl fmt::Display {
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+    humantime::format_rfc3339_seconds(at.clamp(UNIX_EPOCH, UNIX_EPOCH + LAST))
 }
 
 #[cfg(test)]

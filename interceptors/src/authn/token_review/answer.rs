@@ -12,7 +12,7 @@ use crate::{Audience, Refusal, UserInfo, authn::kubernetes::AskError};
 
 /// What a TokenReview came to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Review {
+pub(crate) enum Review {
     /// The token is genuine. Which audiences it is good for is for the caller to check.
     Genuine(UserInfo),
     /// The token is not accepted, in Kubernetes' words.
@@ -30,7 +30,7 @@ struct Answer<T> {
 ///
 /// It is proof only when it says so in every way: `authenticated` true, no error, a user with a name. A refusal is an answer as well:
 /// HTTP 201, `authenticated` absent, `error` set. Anything between is an answer that means nothing.
-pub(super) fn read_review(body: &[u8]) -> Result<Review, AskError> {
+pub(crate) fn read_review(body: &[u8]) -> Result<Review, AskError> {
     let status: TokenReviewStatus = read(body, "TokenReview")?;
     let error = status.error.filter(|error| !error.is_empty());
     match (status.authenticated.unwrap_or(false), error) {
@@ -56,7 +56,7 @@ pub(super) fn read_access(body: &[u8]) -> Result<bool, AskError> {
 /// What a refusal in Kubernetes' words (go-jose's, and pkg/serviceaccount's) means to the caller.
 ///
 /// The words may change with a release: they choose among reasons that all refuse, and whatever is not known is simply rejected.
-pub(super) fn classify(why: &str, audience: &Audience, expires_at: Option<SystemTime>) -> Refusal {
+pub(crate) fn classify(why: &str, audience: &Audience, expires_at: Option<SystemTime>) -> Refusal {
     /// Failures of Kubernetes' own that it reports in the place of a refusal.
     const OURS: [&str; 4] = [
         "etcdserver:",
@@ -95,6 +95,10 @@ pub(super) fn classify(why: &str, audience: &Audience, expires_at: Option<System
 fn read<T: DeserializeOwned>(body: &[u8], kind: &str) -> Result<T, AskError> {
     let answer: Answer<T> =
         serde_json::from_slice(body).map_err(|error| AskError::NotJson(error.classify()))?;
+    // serde reads a struct from an array as well; an answer is an object.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(AskError::Meaningless("not an object"));
+    }
     if answer.kind != kind {
         return Err(AskError::Meaningless("an object of another kind"));
     }

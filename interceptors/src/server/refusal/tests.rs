@@ -1,4 +1,7 @@
-use std::{collections::HashSet, time::SystemTime};
+use std::{
+    collections::HashSet,
+    time::{Duration, SystemTime},
+};
 
 use http::header;
 use tonic::Code;
@@ -125,6 +128,22 @@ fn a_challenge_goes_with_every_401_and_403_and_with_nothing_else() {
                 "{challenge} stands for two refusals"
             );
         }
+    }
+}
+
+#[test]
+fn an_expiry_in_any_year_can_be_told() {
+    let second = Duration::from_secs(1);
+    let end = Duration::from_secs(i64::MAX.unsigned_abs());
+    for (at, told) in [
+        (SystemTime::UNIX_EPOCH - second, "1970-01-01T00:00:00Z"),
+        (SystemTime::UNIX_EPOCH + second, "1970-01-01T00:00:01Z"),
+        (SystemTime::UNIX_EPOCH + end, "9999-12-31T23:59:59Z"),
+    ] {
+        assert_eq!(
+            Refusal::Expired { at }.to_status().message(),
+            format!("the token expired at {told}; read it anew from its file")
+        );
     }
 }
 

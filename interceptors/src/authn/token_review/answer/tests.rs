@@ -57,6 +57,7 @@ fn an_answer_that_proves_nothing_is_no_answer() {
         "null",
         "[]",
         "{}",
+        r#"["TokenReview",{"authenticated":true,"user":{"username":"u"}}]"#,
         r#"{"kind":"Status","status":"Failure","code":500}"#,
         r#"{"kind":"TokenReview"}"#,
         r#"{"kind":"TokenReview","status":{"authenticated":"true"}}"#,
