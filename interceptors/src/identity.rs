@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::SystemTime};
 
-use crate::ServiceAccount;
+use crate::{Audience, ServiceAccount};
 
 /// Keys of `user.extra` that kube-apiserver fills for service-account tokens (KEP-4193).
 const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
@@ -77,6 +77,15 @@ impl Identity {
     pub fn audiences(&self) -> impl ExactSizeIterator<Item = &str> {
         let first = 2 + self.groups;
         (first..first + self.audiences).map(|index| self.text(index))
+    }
+
+    /// Whether it was found to be good for `audience`.
+    ///
+    /// An authority that knows nothing of audiences confirms none. That does not pass for "any".
+    #[must_use]
+    pub fn is_meant_for(&self, audience: &Audience) -> bool {
+        self.audiences()
+            .any(|confirmed| confirmed == audience.as_str())
     }
 
     /// What else Kubernetes knows, as keys and values; a key with many values comes many times.

@@ -256,14 +256,22 @@ impl<A: Authenticate> Cached<A> {
             Arc::clone(&self.store),
             Arc::clone(&self.outage),
         );
-        let (clock, metrics) = (self.clock.clone(), self.metrics.clone());
+        let (audience, clock, metrics) = (
+            self.audience.clone(),
+            self.clock.clone(),
+            self.metrics.clone(),
+        );
         async move {
             let _held = (permit, metrics.review_under_way());
             let found = inner.authenticate(&token).await;
             let (now, wall) = (Instant::now(), clock.now());
             let outcome = found.map(|user| Arc::new(Identity::from(user)));
             match &outcome {
-                Ok(identity) => store.proven(key, identity, now, wall),
+                Ok(identity) if identity.is_meant_for(&audience) => {
+                    store.proven(key, identity, now, wall);
+                }
+                // No real API server answers so. It admits nobody, and is not worth remembering.
+                Ok(_somebody_elses) => (),
                 Err(refusal) if refusal.blames_caller() => store.refused(key, refusal, now),
                 Err(_ours) => (),
             }

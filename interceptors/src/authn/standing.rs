@@ -73,14 +73,17 @@ impl Standings {
     ///
     /// It is no verdict on us by itself, as a caller may have brought it about; but that we are refused counts at once.
     pub(crate) fn note_review(&self, failure: Option<&AskError>) {
-        self.0.doubt.store(failure.is_some(), Ordering::Relaxed);
+        let was_in_doubt = self.0.doubt.swap(failure.is_some(), Ordering::Relaxed);
         let Some(error) = failure else {
             return self.set(&Standing::Good, None);
         };
+        let shown = error as &dyn Error;
         if error.refusal() == Refusal::VerifierMisconfigured {
             self.note_failure(error);
+        } else if was_in_doubt {
+            tracing::debug!(error = shown, "A review failed again");
         } else {
-            tracing::debug!(error = error as &dyn Error, "A review failed");
+            tracing::warn!(error = shown, "A review failed");
         }
         self.0.doubted.notify_one();
     }

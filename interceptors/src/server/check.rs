@@ -99,12 +99,8 @@ impl<A: Authenticate, Z: Authorize> Checks<A, Z> {
 
     /// Decides about a caller whose token was proven.
     async fn decide(&self, identity: &Arc<Identity>, request: &Parts) -> Result<Caller, Refusal> {
-        // An authority that knows nothing of audiences confirms none. That must not pass for "any".
         let ours = self.authenticator.audience();
-        if !identity
-            .audiences()
-            .any(|confirmed| confirmed == ours.as_str())
-        {
+        if !identity.is_meant_for(ours) {
             return Err(Refusal::AudienceMismatch {
                 expected: ours.clone(),
             });

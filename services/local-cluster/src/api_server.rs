@@ -5,13 +5,15 @@
 //!  (TLS)                                └ objects: get, list, watch, create, delete
 //! ```
 //!
-//! `cluster` is the state all of it works on; `failure` is every "no", worded as Kubernetes words it.
+//! `cluster` is the state all of it works on; `failure` is every "no", worded as Kubernetes words it; `fault` is what can be made to go
+//! wrong.
 
 pub(crate) mod access_review;
 pub(crate) mod api;
 pub(crate) mod authenticate;
 pub(crate) mod cluster;
 pub(crate) mod failure;
+pub(crate) mod fault;
 pub(crate) mod go;
 pub(crate) mod judge;
 pub(crate) mod keys;

@@ -32,6 +32,7 @@ pub use self::{
     api_server::{
         cluster::{Cluster, ClusterBuilder, ISSUER},
         failure::Failure,
+        fault::{Fault, Faults, NoSuchFault},
         keys::{KeyError, SigningKey, VerifyingKey},
         server::{ApiServer, BoundApiServer},
         user::User,

@@ -2,6 +2,7 @@
 
 mod args;
 mod guide;
+mod recurring;
 
 use std::{
     io::{self, Write as _},
@@ -14,7 +15,7 @@ use tokio::time::{self, Instant};
 use tracing::Instrument as _;
 
 pub use self::args::Args;
-use self::guide::Guide;
+use self::{guide::Guide, recurring::Recurring};
 use crate::run::{self, BindError};
 
 /// How long to wait for everything to be ready before saying what is not.
@@ -25,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Local {
     cluster: run::Bound,
     services: Option<Services>,
+    recurring: Option<Recurring>,
     guide: Guide,
     began: Instant,
 }
@@ -56,17 +58,20 @@ impl Args {
             return Err(problems);
         };
         let mut guide = Guide::new(&cluster);
+        let recurring = self.recurring();
         if self.cluster_only {
             return Ok(Local {
                 cluster,
                 services: None,
+                recurring,
                 guide,
                 began,
             });
         }
 
         say("Starting the data store and the api in it");
-        let data_store = self.data_store(cluster.paths()).bind().await;
+        let data_store = self.data_store(cluster.paths(), cluster.faults().clock());
+        let data_store = data_store.bind().await;
         let data_store = problems.check_part(
             data_store,
             &[
@@ -95,6 +100,7 @@ impl Args {
         Ok(Local {
             cluster,
             services: Some(Services { data_store, api }),
+            recurring,
             guide,
             began,
         })
@@ -126,12 +132,27 @@ impl Local {
         let Self {
             cluster,
             services,
+            recurring,
             guide,
             began,
         } = self;
+        let stopping = CancellationToken::new();
+        let shutdown = async {
+            shutdown.await;
+            stopping.cancel();
+        };
+        let faults = cluster.faults().clone();
+        let go_wrong = async {
+            if let Some(recurring) = recurring {
+                stopping.run_until_cancelled(recurring.run(&faults)).await;
+                faults.set(None);
+            }
+            Ok(())
+        };
         let Some(Services { data_store, api }) = services else {
             say(&guide.to_string());
-            return cluster.run(shutdown).await;
+            tokio::try_join!(cluster.run(shutdown), go_wrong)?;
+            return Ok(());
         };
         let readiness = [data_store.readiness(), api.readiness()];
         let (stop_data_store, stop_cluster) = (CancellationToken::new(), CancellationToken::new());
@@ -161,7 +182,7 @@ impl Local {
             stop_data_store.run_until_cancelled(announce).await;
             Ok(())
         };
-        tokio::try_join!(api, data_store, cluster, announce)?;
+        tokio::try_join!(api, data_store, cluster, announce, go_wrong)?;
         say("Stopped; what it wrote is in the folder, for the next start");
         Ok(())
     }

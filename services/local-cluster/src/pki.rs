@@ -128,31 +128,16 @@ impl Pki {
     ///
     /// [`PkiError`] when the certificate cannot be made.
     pub fn serving(&self, listening: IpAddr) -> Result<Arc<ServerConfig>, PkiError> {
-        let mut params = CertificateParams::new(NAMES.map(str::to_owned))?;
-        let loopback = [
-            IpAddr::from(Ipv4Addr::LOCALHOST),
-            IpAddr::from(Ipv6Addr::LOCALHOST),
-        ];
-        params
-            .subject_alt_names
-            .extend(loopback.map(SanType::IpAddress));
-        if !listening.is_unspecified() && !loopback.contains(&listening) {
-            params.subject_alt_names.push(SanType::IpAddress(listening));
-        }
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "kube-apiserver");
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &Issuer::new(authority(), &self.ca))?;
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+        serving(&self.ca, listening)
+    }
+
+    /// The same, but made by an authority that nobody is told to trust: that of a cluster which was made anew, under the old name.
+    ///
+    /// # Errors
+    ///
+    /// [`PkiError`] when the certificate cannot be made.
+    pub fn serving_for_another(listening: IpAddr) -> Result<Arc<ServerConfig>, PkiError> {
+        serving(&KeyPair::generate()?, listening)
     }
 }
 
@@ -160,6 +145,34 @@ impl std::fmt::Debug for Pki {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pki").finish_non_exhaustive()
     }
+}
+
+fn serving(ca: &KeyPair, listening: IpAddr) -> Result<Arc<ServerConfig>, PkiError> {
+    let mut params = CertificateParams::new(NAMES.map(str::to_owned))?;
+    let loopback = [
+        IpAddr::from(Ipv4Addr::LOCALHOST),
+        IpAddr::from(Ipv6Addr::LOCALHOST),
+    ];
+    params
+        .subject_alt_names
+        .extend(loopback.map(SanType::IpAddress));
+    if !listening.is_unspecified() && !loopback.contains(&listening) {
+        params.subject_alt_names.push(SanType::IpAddress(listening));
+    }
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "kube-apiserver");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    let key = KeyPair::generate()?;
+    let certificate = params.signed_by(&key, &Issuer::new(authority(), ca))?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }
 
 /// The authority's certificate but for its key. It must not change, or kept certificates no longer match.

@@ -8,6 +8,7 @@ use tonic_kube_auth::Clock;
 use crate::api_server::{
     cluster::Cluster,
     failure::Failure,
+    fault::Faults,
     server::{ApiServer, BoundApiServer},
     user::User,
 };
@@ -158,6 +159,12 @@ impl Bound {
     #[must_use]
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    /// What goes wrong with the API server on purpose.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        self.server.faults()
     }
 
     /// The parts, for whoever wants to run them one by one: the first binds an API server again after the second was stopped.

@@ -1,13 +1,15 @@
 //! Listening sockets.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::net::{TcpListener, TcpStream};
 
 /// A socket that listens, and the address it really has. Connections wait in its backlog until somebody accepts them.
-#[derive(Debug)]
+///
+/// Clones share the socket: it listens until the last of them is dropped.
+#[derive(Clone, Debug)]
 pub struct Listener {
-    socket: TcpListener,
+    socket: Arc<TcpListener>,
     addr: SocketAddr,
 }
 
@@ -33,7 +35,10 @@ pub async fn listen(addr: SocketAddr) -> Result<Listener, ListenError> {
     let listen = async {
         let socket = TcpListener::bind(addr).await?;
         let addr = socket.local_addr()?;
-        Ok(Listener { socket, addr })
+        Ok(Listener {
+            socket: Arc::new(socket),
+            addr,
+        })
     };
     listen.await.map_err(|source| ListenError { addr, source })
 }
@@ -47,7 +52,16 @@ impl Listener {
         self.addr
     }
 
-    pub(crate) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+    /// Takes the next connection, and says whose it is. [`serve`](crate::serve) does it for whoever has no plans of its own for a connection.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's: a connection that is gone already, or no file descriptor left.
+    ///
+    /// # Cancel safety
+    ///
+    /// No connection is lost when it is dropped.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         self.socket.accept().await
     }
 }

@@ -77,7 +77,12 @@ impl Server {
         self
     }
 
-    async fn connection(self, stream: TcpStream, peer: SocketAddr, stop: CancellationToken) {
+    /// Serves one connection, from `peer`, until it ends. After `stop` is cancelled it ends with the calls under way.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it closes the connection at once.
+    pub async fn connection(self, stream: TcpStream, peer: SocketAddr, stop: CancellationToken) {
         // Without it, small replies wait for the peer's delayed acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "Cannot set TCP_NODELAY");

@@ -4,7 +4,7 @@
 //! request ─▶ authenticate (401) ─▶ what is asked ─▶ rbac (403) ─▶ route (404, 405) ─▶ body (400, 413, 415) ─▶ answer
 //! ```
 //!
-//! Whatever should happen before an answer (a delay, an outage) is a layer around [`router`].
+//! Whatever should happen before an answer is a layer around [`router`]: what goes wrong on purpose is `fault`'s.
 
 mod body;
 mod discovery;

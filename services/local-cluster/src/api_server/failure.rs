@@ -122,6 +122,21 @@ impl Failure {
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "InternalError", message)
     }
 
+    pub(crate) fn internal(why: &str) -> Self {
+        let message = format!("Internal error occurred: {why}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message).with_details([])
+    }
+
+    pub(crate) fn unavailable() -> Self {
+        let message = "the server is currently unable to handle the request";
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ServiceUnavailable",
+            message,
+        )
+        .with_details([])
+    }
+
     /// `kind` is a kind (`Pod`), not a resource (`pods`).
     pub(crate) fn invalid(group: &str, kind: &str, name: &str, problem: FieldProblem) -> Self {
         let of = GroupResource {

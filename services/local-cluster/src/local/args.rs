@@ -5,7 +5,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Parser;
 use tonic_kube_auth::Clock;
 
+use super::recurring::Recurring;
 use crate::{
+    api_server::fault::Fault,
     paths::Paths,
     run::{self, BindError},
     seed,
@@ -13,6 +15,9 @@ use crate::{
 
 /// The kubelet renews a token when a fifth of its life is left, and the api must find it in that time.
 const MIN_TOKEN_LIFETIME: Duration = Duration::from_secs(10);
+
+/// Every begin and end of a fault is said to a person.
+const MIN_FAULT_PERIOD: Duration = Duration::from_secs(1);
 
 /// Runs a stand-in Kubernetes cluster, the data store and the api on this machine, to try it all without a cluster.
 #[derive(Clone, Debug, Parser)]
@@ -33,6 +38,14 @@ pub struct Args {
     /// Run only the stand-in cluster, and say how to start the services against it.
     #[arg(long)]
     pub cluster_only: bool,
+
+    /// Have something go wrong every other period, by its name; `--fault help` lists what can
+    #[arg(long, value_name = "NAME", value_parser = str::parse::<Fault>)]
+    pub fault: Option<Fault>,
+
+    /// How long all is well, and how long the fault then holds, in turns
+    #[arg(long, default_value = "20s", value_parser = period, requires = "fault")]
+    pub fault_period: Duration,
 
     /// Where the stand-in serves the Kubernetes API.
     #[arg(long, default_value = "127.0.0.1:6443")]
@@ -68,15 +81,25 @@ impl Args {
         config.bind().await
     }
 
-    pub(super) fn data_store(&self, paths: &Paths) -> data_store::Config {
+    /// `clock` is the one that [`Fault::ClockAhead`] and [`Fault::ClockBehind`] step.
+    pub(super) fn data_store(&self, paths: &Paths, clock: Clock) -> data_store::Config {
         let file = || format!("redb:{}", paths.folder().join("records.redb").display());
         data_store::Config {
             listen_addr: self.data_store_addr,
             admin_addr: self.data_store_admin_addr,
             storage: self.storage.clone().unwrap_or_else(file),
             kubeconfig: Some(paths.data_store_kubeconfig()),
+            clock,
             ..data_store::Config::new(seed::AUDIENCE, &format!("{0}/{0}", seed::API))
         }
+    }
+
+    /// What goes wrong now and then, when anything is to.
+    pub(super) fn recurring(&self) -> Option<Recurring> {
+        self.fault.map(|fault| Recurring {
+            fault,
+            period: self.fault_period,
+        })
     }
 
     pub(super) fn api(&self, paths: &Paths, data_store: SocketAddr) -> api::Config {
@@ -87,6 +110,16 @@ impl Args {
             token_path: paths.api_token(),
             allow_plaintext_token: false,
         }
+    }
+}
+
+fn period(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(period) if period < MIN_FAULT_PERIOD => Err(format!(
+            "must be at least {MIN_FAULT_PERIOD:?}: nobody could follow"
+        )),
+        Ok(period) => Ok(period),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -98,6 +98,7 @@ Try:
   grpcurl -plaintext {data_store} datastore.v1.DataStore/Greet
   grpcurl -plaintext -H \"authorization: Bearer $(kubectl --kubeconfig {kubeconfig} create token api -n api --audience {audience})\" {data_store} datastore.v1.DataStore/Greet
 
+Start it with --fault NAME to see what happens when Kubernetes fails; --fault help lists the names.
 Stop with Ctrl-C.",
             api_token.display(),
         )

@@ -15,7 +15,7 @@ use hyper::{
     client::conn::http1,
 };
 use hyper_util::rt::TokioIo;
-use local_cluster::{ApiServer, Cluster, Pki};
+use local_cluster::{ApiServer, Cluster, Faults, Pki};
 use runtime::CancellationToken;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -33,7 +33,10 @@ use tokio_rustls::{
 #[derive(Debug)]
 pub struct Client {
     pub address: SocketAddr,
+    /// What goes wrong with the server that [`serve`] started.
+    pub faults: Faults,
     tls: Arc<ClientConfig>,
+    stop: CancellationToken,
     /// Dropping it stops the server.
     tasks: JoinSet<()>,
     _folder: Option<TempDir>,
@@ -71,9 +74,19 @@ impl Client {
             .with_no_client_auth();
         Self {
             address,
+            faults: Faults::new(),
             tls: Arc::new(tls),
+            stop: CancellationToken::new(),
             tasks: JoinSet::new(),
             _folder: None,
+        }
+    }
+
+    /// Stops the server, and waits until it has.
+    pub async fn stop(&mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.expect("the server must stop well");
         }
     }
 
@@ -188,7 +201,8 @@ pub async fn serve(cluster: Cluster) -> Client {
         .await
         .expect("there must be a free port");
     let mut client = Client::new(bound.address(), pki.ca_certificate());
-    client.tasks.spawn(bound.run(CancellationToken::new()));
+    client.faults = server.faults().clone();
+    client.tasks.spawn(bound.run(client.stop.clone()));
     client._folder = Some(folder);
     client
 }

@@ -6,6 +6,7 @@
     reason = "a test that finds what it does not expect is to panic, in its helpers too"
 )]
 
+mod faults;
 mod gateway;
 mod metrics;
 mod outcomes;

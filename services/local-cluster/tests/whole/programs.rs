@@ -307,3 +307,41 @@ fn a_token_that_could_not_be_followed_is_refused() {
     assert!(said.contains("--token-lifetime"), "{said}");
     assert!(said.contains("at least 10s"), "{said}");
 }
+
+#[test]
+fn a_fault_comes_and_goes_and_the_terminal_says_what_to_expect() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--fault", "status-403", "--fault-period", "1s"];
+    let mut program = Program::start(folder.path(), &flags, "off");
+
+    let said = program.wait_for("Fault status-403 begins: ");
+    assert!(
+        said.contains("the API server lets nobody ask for a review"),
+        "{said}"
+    );
+    assert!(said.contains("refused as VERIFIER_MISCONFIGURED"), "{said}");
+    program.wait_for("Fault status-403 is over");
+
+    let (status, _printed) = program.interrupt();
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn every_fault_is_listed_when_its_name_is_not_known() {
+    let output = Command::new(env!("CARGO_BIN_EXE_local-cluster"))
+        .args(["--fault", "help"])
+        .output()
+        .unwrap();
+
+    assert_eq!(output.status.code(), Some(64));
+    let said = String::from_utf8(output.stderr).unwrap();
+    for fault in local_cluster::Fault::all() {
+        let line = said
+            .lines()
+            .find(|line| line.trim_start().starts_with(&format!("{fault} ")));
+        assert!(
+            line.is_some_and(|line| line.ends_with(&fault.what())),
+            "{fault}: {said}"
+        );
+    }
+}

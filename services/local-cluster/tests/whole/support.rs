@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
-use local_cluster::{ApiServer, Cluster, Config, Paths};
+use local_cluster::{ApiServer, Cluster, Config, Faults, Paths};
 use proto::{
     datastore::v1::data_store_client::DataStoreClient,
     records::v1::{GreetRequest, GreetResponse},
@@ -153,10 +153,24 @@ impl Kubernetes {
 
     /// A token that expired most of an hour ago.
     pub(crate) fn expired_token(&self) -> String {
-        self.offset.store(3600, Ordering::Relaxed);
+        self.token_of_age(Duration::from_secs(3600))
+    }
+
+    /// A token of ten minutes that was made so long ago.
+    pub(crate) fn token_of_age(&self, age: Duration) -> String {
+        let seconds = age
+            .as_secs()
+            .try_into()
+            .expect("an age is no geological one");
+        self.offset.store(seconds, Ordering::Relaxed);
         let token = self.token("api");
         self.offset.store(0, Ordering::Relaxed);
         token
+    }
+
+    /// What goes wrong with the API server, and with the data store's clock.
+    pub(crate) fn faults(&self) -> &Faults {
+        self.server.faults()
     }
 
     pub(crate) fn kubeconfig(&self) -> PathBuf {
@@ -228,6 +242,7 @@ pub(crate) fn mk_data_store_config(kubernetes: &Kubernetes) -> data_store::Confi
         admin_addr: ANY_PORT,
         storage: "memory:".to_owned(),
         kubeconfig: Some(kubernetes.kubeconfig()),
+        clock: kubernetes.faults().clock(),
         ..data_store::Config::new("data-store", "api/api")
     }
 }
