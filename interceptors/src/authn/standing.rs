@@ -80,7 +80,7 @@ impl Standings {
         let shown = error as &dyn Error;
         if error.refusal() == Refusal::VerifierMisconfigured {
             self.note_failure(error);
-        } else if was_in_doubt {
+        } else if was_in_doubt || self.is_bad() {
             tracing::debug!(error = shown, "A review failed again");
         } else {
             tracing::warn!(error = shown, "A review failed");
@@ -98,6 +98,13 @@ impl Standings {
             Some(error) => self.note_failure(error),
         }
         self.0.standing.borrow().clone()
+    }
+
+    fn is_bad(&self) -> bool {
+        match *self.0.standing.borrow() {
+            Standing::Unavailable { .. } | Standing::Misconfigured { .. } => true,
+            Standing::Unknown | Standing::Good => false,
+        }
     }
 
     fn note_failure(&self, error: &AskError) {

@@ -25,6 +25,8 @@ pub(crate) const NOW: u64 = 1_795_454_840;
 pub(crate) enum Answer {
     /// Says whose token it is: that of `api/api`.
     Yes,
+    /// Says so too, and that it is good for these audiences.
+    YesFor(&'static [&'static str]),
     /// Says no, or why there is no answer.
     No(Refusal),
     /// Says nothing, and is given up after three seconds.
@@ -122,16 +124,21 @@ impl Authenticate for ScriptedAuthority {
         }
         script.under_way.fetch_sub(1, Ordering::SeqCst);
         match answer {
-            Answer::Yes => Ok(UserInfo {
-                username: "system:serviceaccount:api:api".to_owned(),
-                audiences: vec!["data-store".to_owned()],
-                expires_at: expiry(token),
-                ..UserInfo::default()
-            }),
+            Answer::Yes => Ok(mk_user(token, &["data-store"])),
+            Answer::YesFor(audiences) => Ok(mk_user(token, audiences)),
             Answer::No(refusal) => Err(refusal),
             Answer::Silent => Err(Refusal::KubernetesUnavailable),
             Answer::Crash => unreachable!("the authority crashes, as it was told"),
         }
+    }
+}
+
+fn mk_user(token: &Token, audiences: &[&str]) -> UserInfo {
+    UserInfo {
+        username: "system:serviceaccount:api:api".to_owned(),
+        audiences: audiences.iter().map(|each| (*each).to_owned()).collect(),
+        expires_at: expiry(token),
+        ..UserInfo::default()
     }
 }
 

@@ -73,6 +73,20 @@ async fn a_refused_token_is_not_asked_about_again_for_two_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_yes_for_somebody_elses_audience_is_not_remembered() {
+    for audiences in [&[][..], &["other"]] {
+        let authority = ScriptedAuthority::new(Answer::YesFor(audiences));
+        let layer = authority.layer();
+        let refusal = call(&layer, &mk_token(1)).await.unwrap_err();
+        assert_eq!(refusal.reason(), Some("AUDIENCE_MISMATCH"));
+
+        authority.now_answers(Answer::Yes);
+
+        call(&layer, &mk_token(1)).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn that_nobody_could_be_asked_is_not_remembered() {
     for refusal in [
         Refusal::KubernetesUnavailable,
