@@ -21,7 +21,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use proto::{
     datastore::v1::{data_store_client::DataStoreClient, data_store_server::SERVICE_NAME},
-    records::v1::GreetRequest,
+    records::v1::{GetRecordRequest, GreetRequest, PutRecordRequest},
 };
 use runtime::{Bound, Readiness};
 use tokio::{
@@ -54,12 +54,25 @@ static LOGGING: AtomicBool = AtomicBool::new(false);
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
-/// A server, and the tokens of those who call it.
+/// A server, the tokens of those who call it, and what they call.
 #[derive(Clone)]
 struct Target {
     clients: Vec<DataStoreClient<Channel>>,
     tokens: Arc<[AsciiMetadataValue]>,
+    method: Method,
 }
+
+/// What is called.
+#[derive(Clone, Copy, Debug)]
+enum Method {
+    /// What a data store is for: one record of a hundred bytes, out of memory.
+    GetRecord,
+    /// The cheapest call there is, as it does nothing but say who was found to call.
+    Greet,
+}
+
+const KEY: &str = "a-record";
+const VALUE: [u8; 100] = [0x5a; 100];
 
 #[tokio::main]
 async fn main() -> Result<(), AnyError> {
@@ -101,41 +114,47 @@ async fn main() -> Result<(), AnyError> {
     };
     guarded.warm_up().await?;
     let (one, open) = (guarded.with_callers(1), open.with_callers(1));
-    one.turn().await?;
-    open.turn().await?;
+    for target in [&one, &open] {
+        target.write().await?;
+        target.turn().await?;
+    }
 
     writeln!(
         out,
         "Unary calls a second, {IN_FLIGHT} under way, {ROUNDS} turns of {TURN:?} each"
     )?;
-    let (mut without, mut with, mut logged) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
-        // Whoever goes first differs from round to round.
-        for turn in 0..3 {
-            match (round + turn) % 3 {
-                0 => without.push(open.turn().await?),
-                1 => with.push(one.turn().await?),
-                _ => {
-                    LOGGING.store(true, Ordering::Relaxed);
-                    logged.push(one.turn().await?);
-                    LOGGING.store(false, Ordering::Relaxed);
+    for method in [Method::GetRecord, Method::Greet] {
+        let (one, open) = (one.calling(method), open.calling(method));
+        let (mut without, mut with, mut logged) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..ROUNDS {
+            // Whoever goes first differs from round to round.
+            for turn in 0..3 {
+                match (round + turn) % 3 {
+                    0 => without.push(open.turn().await?),
+                    1 => with.push(one.turn().await?),
+                    _ => {
+                        LOGGING.store(true, Ordering::Relaxed);
+                        logged.push(one.turn().await?);
+                        LOGGING.store(false, Ordering::Relaxed);
+                    }
                 }
             }
         }
+        let ratio = spread(&ratios(&with, &without));
+        let logged_ratio = spread(&ratios(&logged, &without));
+        writeln!(out, "{method:?}")?;
+        writeln!(out, "  without the layer     {}", spread(&without))?;
+        writeln!(
+            out,
+            "  with it               {}   ratio {ratio}   (wanted: at least 0.98)",
+            spread(&with)
+        )?;
+        writeln!(
+            out,
+            "  each verdict logged   {}   ratio {logged_ratio}",
+            spread(&logged)
+        )?;
     }
-    writeln!(out, "  without the layer          {}", spread(&without))?;
-    writeln!(out, "  with it                    {}", spread(&with))?;
-    writeln!(
-        out,
-        "    ratio                    {}   (wanted: at least 0.98)",
-        spread(&ratios(&with, &without))
-    )?;
-    writeln!(out, "  and each verdict logged    {}", spread(&logged))?;
-    writeln!(
-        out,
-        "    ratio                    {}",
-        spread(&ratios(&logged, &without))
-    )?;
 
     writeln!(out, "With so many distinct callers")?;
     let targets = CALLERS.map(|callers| guarded.with_callers(callers));
@@ -172,14 +191,34 @@ impl Target {
         Ok(Self {
             clients: (0..CONNECTIONS).map(|_| client()).collect(),
             tokens: tokens.into(),
+            method: Method::Greet,
         })
+    }
+
+    fn calling(&self, method: Method) -> Self {
+        let mut target = self.clone();
+        target.method = method;
+        target
+    }
+
+    /// Writes the record that is read.
+    async fn write(&self) -> Result<(), AnyError> {
+        let mut client = self.clients.first().ok_or("there are connections")?.clone();
+        let token = self.tokens.first().ok_or("there are tokens")?.clone();
+        let record = PutRecordRequest {
+            key: KEY.to_owned(),
+            value: VALUE.to_vec().into(),
+            ..PutRecordRequest::default()
+        };
+        client.put_record(bearing(record, token)).await?;
+        Ok(())
     }
 
     /// The same server, called by the first so many.
     fn with_callers(&self, callers: usize) -> Self {
         Self {
-            clients: self.clients.clone(),
             tokens: self.tokens.iter().take(callers).cloned().collect(),
+            ..self.clone()
         }
     }
 
@@ -187,7 +226,9 @@ impl Target {
     async fn warm_up(&self) -> Result<(), Status> {
         let client = self.clients.first().expect("there are connections");
         stream::iter(self.tokens.iter().map(Ok))
-            .try_for_each_concurrent(8, |token| greet(client.clone(), token.clone()))
+            .try_for_each_concurrent(8, |token| {
+                call(client.clone(), Method::Greet, token.clone())
+            })
             .await
     }
 
@@ -198,6 +239,7 @@ impl Target {
             .zip(self.clients.iter().cycle())
             .map(|(worker, client)| {
                 let (client, tokens) = (client.clone(), Arc::clone(&self.tokens));
+                let method = self.method;
                 tokio::spawn(async move {
                     let mut calls = 0;
                     // Each worker has callers of its own, as far as there are enough.
@@ -206,7 +248,7 @@ impl Target {
                         if began.elapsed() >= TURN {
                             break;
                         }
-                        greet(client.clone(), token.clone()).await?;
+                        call(client.clone(), method, token.clone()).await?;
                         calls += 1;
                     }
                     Ok::<_, Status>(calls)
@@ -220,13 +262,28 @@ impl Target {
     }
 }
 
-async fn greet(
+async fn call(
     mut client: DataStoreClient<Channel>,
-    bearer: AsciiMetadataValue,
+    method: Method,
+    token: AsciiMetadataValue,
 ) -> Result<(), Status> {
-    let mut request = Request::new(GreetRequest {});
+    match method {
+        Method::GetRecord => {
+            let key = KEY.to_owned();
+            let request = bearing(GetRecordRequest { key }, token);
+            client.get_record(request).await.map(drop)
+        }
+        Method::Greet => {
+            let request = bearing(GreetRequest {}, token);
+            client.greet(request).await.map(drop)
+        }
+    }
+}
+
+fn bearing<T>(message: T, bearer: AsciiMetadataValue) -> Request<T> {
+    let mut request = Request::new(message);
     request.metadata_mut().insert("authorization", bearer);
-    client.greet(request).await.map(drop)
+    request
 }
 
 /// Tokens of `api/api`, each one another's; as many at once as there are cores.
