@@ -30,14 +30,15 @@ const MAX_REVIEWS_IN_FLIGHT: usize = 64;
 
 /// An authenticator that is asked once for each token, and its answer remembered for a while.
 ///
-/// - **A token known already** costs a keyed digest and nothing else: it is neither parsed nor copied.
+/// - **A token known already** costs a keyed digest and little else: it is neither parsed nor copied, but once to renew its proof.
 /// - **A proof** counts for the cache's time to live, 10 s by default, and never past the expiry of its token. Late in that time it is
 ///   renewed in the background, so that a steady caller never waits.
 /// - **A refusal** counts for 2 s, in a space of its own. That nobody could be asked is never remembered.
 /// - **However many** present one token at once, one question is asked, in a task of its own: a caller that hangs up fails nobody.
 /// - **A token that no question could save** — not a JWT, expired, meant for somebody else — is refused without asking.
-/// - **At most 64 questions** are under way by default, of which one machine gets no more than are left to the others. What goes beyond is
-///   refused as [`Refusal::Overloaded`], not queued. A machine is known by tonic's [`TcpConnectInfo`] in the request's extensions.
+/// - **At most 64 questions** are under way by default. Of three quarters of them one machine gets no more than are left to the others; a
+///   quarter is there for tokens that were proven before. What goes beyond is refused as [`Refusal::Overloaded`], not queued. A machine is
+///   known by tonic's [`TcpConnectInfo`] in the request's extensions.
 /// - **While Kubernetes cannot be asked**, a caller stays accepted for the outage budget after its last proof, 60 s by default, and never
 ///   past the expiry of its token. A "no" counts at once.
 #[derive(Debug)]
@@ -162,7 +163,7 @@ impl<A: Authenticate> Cached<A> {
                 self.metrics.looked_up(Lookup::Hit);
                 return Recalled::Known(Err(refusal));
             }
-            Known::Old(identity) if self.outage.is_on() => {
+            Known::Old(identity) if self.outage.is_on(now) => {
                 self.metrics.looked_up(Lookup::Expired);
                 self.renew(key, &credential, now);
                 return Recalled::Known(Ok(self.accept(identity)));
@@ -170,11 +171,16 @@ impl<A: Authenticate> Cached<A> {
             Known::Old(_) | Known::Dead => Lookup::Expired,
             Known::Nothing => Lookup::Miss,
         };
+        // Whoever was proven once asks for little: one question in a while for each token that was genuine.
+        let account = match lookup {
+            Lookup::Expired => Account::Refresh,
+            Lookup::Hit | Lookup::Miss | Lookup::Joined => Account::Peer(peer(extensions)),
+        };
         Recalled::Unknown(Question {
             credential,
             key,
             lookup,
-            account: Account::Peer(peer(extensions)),
+            account,
         })
     }
 
@@ -206,14 +212,18 @@ impl<A: Authenticate> Cached<A> {
             }
         };
         match outcome {
-            Err(refusal) if !refusal.blames_caller() => self.accept_old(&key).ok_or(refusal),
+            // That too much was asked of us is no outage: the caller may have brought it about.
+            Err(refusal @ (Refusal::KubernetesUnavailable | Refusal::VerifierMisconfigured)) => {
+                self.accept_old(&key).ok_or(refusal)
+            }
             outcome => outcome,
         }
     }
 
     /// Starts to ask anew about a token that was proven, unless somebody does already; its caller need not wait.
     fn renew(&self, key: Fingerprint, credential: &Credential, now: Instant) {
-        if self.outage.may_ask(now)
+        if !self.flights.is_under_way(&key)
+            && self.outage.may_ask(now)
             && let Ok(token) = self.worth_asking(credential)
         {
             let _goes_on_by_itself = self.board(key, token, Account::Refresh);
@@ -263,6 +273,7 @@ impl<A: Authenticate> Cached<A> {
         );
         async move {
             let _held = (permit, metrics.review_under_way());
+            let began = Instant::now();
             let found = inner.authenticate(&token).await;
             let (now, wall) = (Instant::now(), clock.now());
             let outcome = found.map(|user| Arc::new(Identity::from(user)));
@@ -277,10 +288,10 @@ impl<A: Authenticate> Cached<A> {
             }
             match &outcome {
                 Err(Refusal::KubernetesUnavailable | Refusal::VerifierMisconfigured) => {
-                    outage.begins(now);
+                    outage.failed(began, now);
                 }
                 Err(Refusal::Overloaded | Refusal::DeadlineExceeded) => (),
-                Ok(_) | Err(_) => outage.ends(),
+                Ok(_) | Err(_) => outage.answered(now),
             }
             metrics.remembers(store.len());
             outcome
@@ -314,10 +325,8 @@ impl<A> Cached<A> {
 }
 
 async fn landed(flight: Flight<Outcome>) -> Outcome {
-    flight.landed().await.unwrap_or_else(|| {
-        tracing::error!("A review ended without an answer; whoever waited for it is refused");
-        Err(Refusal::KubernetesUnavailable)
-    })
+    let crashed = Err(Refusal::KubernetesUnavailable);
+    flight.landed().await.unwrap_or(crashed)
 }
 
 /// The machine that calls, as tonic's own server and others like it tell.

@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, hash_map::Entry},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
 };
 
 use tokio::{sync::watch, task::JoinSet};
@@ -54,6 +55,10 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         }
     }
 
+    pub(crate) fn is_under_way(&self, key: &Fingerprint) -> bool {
+        lock(&self.under_way).contains_key(key)
+    }
+
     /// Joins the question that is under way about `key`, or starts one.
     ///
     /// `ask` makes it, or answers at once. It runs while nobody else can start one, so that what the last one left behind is seen.
@@ -84,11 +89,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
             answer: tx,
         };
         let mut tasks = lock(&self.tasks);
-        while let Some(ended) = tasks.try_join_next() {
-            if let Err(error) = ended {
-                tracing::error!(%error, "A review crashed");
-            }
-        }
+        while tasks.try_join_next().is_some() {}
         tasks.spawn(async move { landing.with(asking.await) }.in_current_span());
         Boarding::Started(flight)
     }
@@ -124,6 +125,9 @@ impl<T> Landing<T> {
 
 impl<T> Drop for Landing<T> {
     fn drop(&mut self) {
+        if thread::panicking() {
+            tracing::error!("A review crashed; whoever waits for it is refused");
+        }
         lock(&self.under_way).remove(&self.key);
     }
 }

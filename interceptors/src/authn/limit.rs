@@ -17,8 +17,9 @@ pub(crate) enum Account {
 
 /// Counts the reviews under way.
 ///
-/// An account may take another as long as it holds fewer than are still free. So one that floods us gets half of all and leaves the other
-/// half; two that do get a third each. An account that already holds one can never take the last one: it is there for whoever holds none.
+/// An account may take another as long as it holds fewer than are still free. So one peer that floods us gets half of what peers may have
+/// and leaves the other half; two that do get a third each. An account that already holds one can never take the last one: it is there for
+/// whoever holds none. A quarter of all is there for our own account alone, however many peers there are.
 #[derive(Debug)]
 pub(crate) struct Limits {
     total: usize,
@@ -28,6 +29,7 @@ pub(crate) struct Limits {
 #[derive(Debug, Default)]
 struct Held {
     in_all: usize,
+    by_peers: usize,
     by: HashMap<Account, usize>,
 }
 
@@ -36,6 +38,18 @@ struct Held {
 pub(crate) struct Permit {
     limits: Arc<Limits>,
     account: Account,
+}
+
+// === impl Account ===
+
+impl Account {
+    /// One for a peer, none for ourselves.
+    fn is_peer(self) -> usize {
+        match self {
+            Self::Peer(_) => 1,
+            Self::Refresh => 0,
+        }
+    }
 }
 
 // === impl Limits ===
@@ -52,11 +66,18 @@ impl Limits {
     pub(crate) fn acquire(self: &Arc<Self>, account: Account) -> Option<Permit> {
         let mut held = self.held();
         let free = self.total.saturating_sub(held.in_all);
+        let free = match account {
+            Account::Peer(_) => (self.total - self.total / 4)
+                .saturating_sub(held.by_peers)
+                .min(free),
+            Account::Refresh => free,
+        };
         let own = held.by.get(&account).copied().unwrap_or_default();
         if own >= free {
             return None;
         }
         held.in_all += 1;
+        held.by_peers += account.is_peer();
         held.by.insert(account, own + 1);
         Some(Permit {
             limits: Arc::clone(self),
@@ -76,6 +97,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut held = self.limits.held();
         held.in_all = held.in_all.saturating_sub(1);
+        held.by_peers = held.by_peers.saturating_sub(self.account.is_peer());
         let own = held.by.get(&self.account).copied().unwrap_or_default();
         if own > 1 {
             held.by.insert(self.account, own - 1);
@@ -101,19 +123,19 @@ mod tests {
     }
 
     #[test]
-    fn one_that_floods_gets_half_and_leaves_the_other_half() {
+    fn one_that_floods_gets_half_of_what_is_for_peers_and_leaves_the_other_half() {
         let limits = Limits::new(64);
 
         let flooded = flood(&limits, peer(1));
 
-        assert_eq!(flooded.len(), 32);
+        assert_eq!(flooded.len(), 24);
         assert!(limits.acquire(peer(2)).is_some());
         assert!(limits.acquire(Account::Refresh).is_some());
     }
 
     #[test]
-    fn however_many_flood_there_is_room_for_one_more_peer_and_never_more_than_the_total() {
-        for peers in 1..=63 {
+    fn however_many_peers_flood_our_own_account_has_room_and_the_total_is_never_passed() {
+        for peers in 1..=200 {
             let limits = Limits::new(64);
             let mut held = Vec::new();
 
@@ -126,8 +148,12 @@ mod tests {
                 }
             }
 
-            assert!(held.len() < 64, "{peers} peers hold {}", held.len());
-            assert!(limits.acquire(peer(100)).is_some(), "after {peers} peers");
+            let room_for_another = limits.acquire(peer(250)).is_some();
+            assert_eq!(room_for_another, peers < 48, "after {peers} peers");
+            held.extend(flood(&limits, Account::Refresh));
+            assert!(limits.acquire(Account::Refresh).is_none() && held.len() <= 64);
+            let counts = limits.held();
+            assert!(counts.in_all - counts.by_peers >= 8);
         }
     }
 
@@ -141,13 +167,13 @@ mod tests {
 
         drop(limits.acquire(peer(2)).unwrap());
         let held = limits.held();
-        assert_eq!((held.in_all, held.by.len()), (0, 0));
+        assert_eq!((held.in_all, held.by_peers, held.by.len()), (0, 0, 0));
     }
 
     #[test]
     fn callers_whose_machine_is_not_known_share_one_account() {
-        let limits = Limits::new(4);
+        let limits = Limits::new(8);
 
-        assert_eq!(flood(&limits, Account::Peer(None)).len(), 2);
+        assert_eq!(flood(&limits, Account::Peer(None)).len(), 3);
     }
 }

@@ -82,13 +82,8 @@ impl fmt::Display for AllowList {
     }
 }
 
-impl Authorize for AllowList {
-    async fn authorize(
-        &self,
-        _identity: &Identity,
-        account: ServiceAccount<'_>,
-        _request: &Parts,
-    ) -> Result<(), Refusal> {
+impl AllowList {
+    fn decide(&self, account: ServiceAccount<'_>) -> Result<(), Refusal> {
         let is_named = |names: &Names| names.everybody || names.names.contains(account.name());
         if self
             .namespaces
@@ -99,6 +94,26 @@ impl Authorize for AllowList {
         } else {
             Err(Refusal::NotAllowed)
         }
+    }
+}
+
+impl Authorize for AllowList {
+    async fn authorize(
+        &self,
+        _identity: &Identity,
+        account: ServiceAccount<'_>,
+        _request: &Parts,
+    ) -> Result<(), Refusal> {
+        self.decide(account)
+    }
+
+    fn authorize_now(
+        &self,
+        _identity: &Identity,
+        account: ServiceAccount<'_>,
+        _request: &Parts,
+    ) -> Option<Result<(), Refusal>> {
+        Some(self.decide(account))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Everything that can be said of an answer that means nothing. None of it is taken from the answer.
-const ERRORS: [(&str, &str); 9] = [
+const ERRORS: [(&str, &str); 10] = [
     (
         "the answer cannot be read as JSON: Syntax",
         "NotJson(Syntax)",
@@ -45,13 +45,17 @@ const ERRORS: [(&str, &str); 9] = [
         "the answer means nothing: authenticated, but with an error",
         r#"Meaningless("authenticated, but with an error")"#,
     ),
+    (
+        "the answer means nothing: Kubernetes failed to check the token, as its own log says",
+        r#"Meaningless("Kubernetes failed to check the token, as its own log says")"#,
+    ),
 ];
 
 /// Reads the text as an answer, as the status of an answer, and as the words of a refusal.
 ///
 /// - A token is genuine only when the answer says so in every way, and belongs to whom the answer names.
 /// - An answer that means nothing is a fault of ours, and nothing of it is shown.
-/// - Whatever a refusal says, it refuses, shows nothing of it, and blames nobody but the caller or Kubernetes.
+/// - Whatever a refusal says, it refuses, shows nothing of it, and blames nobody but the caller.
 ///
 /// # Panics
 ///
@@ -112,12 +116,13 @@ fn check_refusal(why: &str) {
         let refusal = classify(why, &audience, expires_at);
 
         match &refusal {
-            Refusal::Rejected | Refusal::Revoked | Refusal::KubernetesUnavailable => (),
+            Refusal::Rejected | Refusal::Revoked => (),
             Refusal::Expired { at } => assert_eq!(Some(*at), expires_at),
             Refusal::AudienceMismatch { expected } => assert_eq!(*expected, audience),
             Refusal::Missing
             | Refusal::Malformed(_)
             | Refusal::NotAllowed
+            | Refusal::KubernetesUnavailable
             | Refusal::VerifierMisconfigured
             | Refusal::Overloaded
             | Refusal::DeadlineExceeded => unreachable!("{refusal:?} must not come from words"),

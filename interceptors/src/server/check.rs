@@ -14,17 +14,13 @@
 //! Each step can only refuse, but for the memory of a proof, which stands for the two steps after it. Whatever is missing — token,
 //! audience, rule, answer — the outcome is "no".
 
-use std::{
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+use std::sync::Arc;
 
 use http::request::Parts;
 use tokio::time;
 
 use crate::{
-    Authenticate, Authorize, Caller, Identity, Refusal,
+    Authenticate, Authorize, Caller, Identity, Refusal, ServiceAccount,
     authn::cached::{Cached, Question, Recalled},
     server::{bearer, deadline, verdict},
 };
@@ -67,7 +63,7 @@ impl<A: Authenticate, Z: Authorize> Checks<A, Z> {
             Recalled::Known(Err(refusal)) => {
                 Checked::Decided(self.conclude(request, None, Err(refusal)))
             }
-            Recalled::Known(Ok(identity)) => match now(self.decide(&identity, request)) {
+            Recalled::Known(Ok(identity)) => match self.decide_now(&identity, request) {
                 Some(outcome) => Checked::Decided(self.conclude(request, Some(&identity), outcome)),
                 None => Checked::Waiting(Waiting::Policy(identity)),
             },
@@ -99,15 +95,33 @@ impl<A: Authenticate, Z: Authorize> Checks<A, Z> {
 
     /// Decides about a caller whose token was proven.
     async fn decide(&self, identity: &Arc<Identity>, request: &Parts) -> Result<Caller, Refusal> {
+        let account = self.account(identity)?;
+        self.policy.authorize(identity, account, request).await?;
+        Ok(Caller::new(Arc::clone(identity)))
+    }
+
+    /// The same, if the policy need not wait.
+    fn decide_now(
+        &self,
+        identity: &Arc<Identity>,
+        request: &Parts,
+    ) -> Option<Result<Caller, Refusal>> {
+        let allowed = match self.account(identity) {
+            Ok(account) => self.policy.authorize_now(identity, account, request)?,
+            Err(refusal) => Err(refusal),
+        };
+        Some(allowed.map(|()| Caller::new(Arc::clone(identity))))
+    }
+
+    /// The service account of a caller whose token is meant for us.
+    fn account<'a>(&self, identity: &'a Identity) -> Result<ServiceAccount<'a>, Refusal> {
         let ours = self.authenticator.audience();
         if !identity.is_meant_for(ours) {
             return Err(Refusal::AudienceMismatch {
                 expected: ours.clone(),
             });
         }
-        let account = identity.service_account().ok_or(Refusal::NotAllowed)?;
-        self.policy.authorize(identity, account, request).await?;
-        Ok(Caller::new(Arc::clone(identity)))
+        identity.service_account().ok_or(Refusal::NotAllowed)
     }
 
     /// Logs and counts the verdict.
@@ -123,13 +137,5 @@ impl<A: Authenticate, Z: Authorize> Checks<A, Z> {
             Err(refusal) => self.authenticator.metrics().refused(refusal),
         }
         outcome
-    }
-}
-
-/// What a future comes to, if it need not wait.
-pub(crate) fn now<T>(future: impl Future<Output = T>) -> Option<T> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(outcome) => Some(outcome),
-        Poll::Pending => None,
     }
 }

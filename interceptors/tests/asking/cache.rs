@@ -199,3 +199,23 @@ async fn a_call_with_a_known_token_is_checked_without_an_allocation() {
     outcome.expect("it must not wait").unwrap();
     assert_eq!(allocated.count_total, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn nor_is_one_needed_while_a_proof_is_renewed() {
+    let authority = ScriptedAuthority::new(Answer::Yes);
+    let layer = authority.layer();
+    call(&layer, &mk_token(1)).await.unwrap();
+    pass(8).await;
+    authority.holds_back();
+    call(&layer, &mk_token(1)).await.unwrap();
+    authority.is_asked(2).await;
+    let mut late = mk_call(&mk_token(1), 1);
+
+    let mut outcome = None;
+    let allocated = allocation_counter::measure(|| {
+        outcome = layer.check(&mut late).now_or_never();
+    });
+
+    outcome.expect("it must not wait").unwrap();
+    assert_eq!(allocated.count_total, 0);
+}

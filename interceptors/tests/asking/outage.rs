@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use tokio::time;
+use tokio::{task, time};
 use tonic_kube_auth::Refusal;
 
 use crate::authority::{Answer, NOW, ScriptedAuthority, call, mk_layer, mk_token, mk_token_until};
@@ -85,7 +85,7 @@ async fn when_kubernetes_says_no_again_that_counts_at_once() {
     pass(1).await;
     call(&layer, &mk_token(1)).await.unwrap();
     authority.is_asked(asked + 1).await;
-    tokio::task::yield_now().await;
+    task::yield_now().await;
 
     assert_eq!(call(&layer, &mk_token(1)).await, Err(Refusal::Revoked));
 }
@@ -129,7 +129,7 @@ async fn proven_callers_ask_once_a_second_at_most_during_an_outage() {
         for number in 0..100 {
             call(&layer, &mk_token(number)).await.unwrap();
         }
-        tokio::task::yield_now().await;
+        task::yield_now().await;
     }
 
     assert_eq!(authority.asked() - asked, 10);
@@ -152,4 +152,42 @@ async fn the_next_good_answer_ends_it() {
     assert_eq!(authority.asked(), asked + 1, "it is asked about again");
     call(&layer, &mk_token(1)).await.unwrap();
     assert_eq!(authority.asked(), asked + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_somebody_elses_review_failed_long_ago_is_no_outage() {
+    let authority = ScriptedAuthority::new(Answer::Yes);
+    let layer = authority.layer();
+    call(&layer, &mk_token(1)).await.unwrap();
+    authority.now_answers(Answer::No(Refusal::KubernetesUnavailable));
+    call(&layer, &mk_token(2)).await.unwrap_err();
+    authority.now_answers(Answer::No(Refusal::Revoked));
+
+    pass(50).await;
+
+    assert_eq!(call(&layer, &mk_token(1)).await, Err(Refusal::Revoked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_makes_reviews_fail_keeps_no_token_from_being_asked_about() {
+    let authority = ScriptedAuthority::new(Answer::Yes);
+    let layer = authority.layer();
+    call(&layer, &mk_token(1)).await.unwrap();
+    pass(12).await;
+    let mut refused_after = None;
+
+    for tenth in 0..100 {
+        authority.now_answers(Answer::No(Refusal::KubernetesUnavailable));
+        call(&layer, &mk_token(1_000 + tenth)).await.unwrap_err();
+        authority.now_answers(Answer::No(Refusal::Revoked));
+        if call(&layer, &mk_token(1)).await.is_err() {
+            refused_after = Some(tenth);
+            break;
+        }
+        task::yield_now().await;
+        time::advance(Duration::from_millis(100)).await;
+    }
+
+    let tenths = refused_after.expect("a revoked token must be found out");
+    assert!(tenths <= 11, "{tenths} tenths of a second");
 }

@@ -43,8 +43,35 @@ pub(crate) fn read_review(body: &[u8]) -> Result<Review, AskError> {
         (true, Some(_contradiction)) => {
             Err(AskError::Meaningless("authenticated, but with an error"))
         }
+        (false, Some(error)) if tells_of_a_failure(&error) => Err(AskError::Meaningless(
+            "Kubernetes failed to check the token, as its own log says",
+        )),
         (false, error) => Ok(Review::Refused(error.unwrap_or_default())),
     }
+}
+
+/// Whether a refusal tells of a failure of Kubernetes' own, which it reports in the place of a verdict.
+///
+/// What stands in quotes is the caller's, and nobody may choose to have failed Kubernetes.
+fn tells_of_a_failure(why: &str) -> bool {
+    const FAILURES: [&str; 4] = [
+        "etcdserver:",
+        "context deadline exceeded",
+        "connection refused",
+        "timed out",
+    ];
+    let mut unquoted = String::with_capacity(why.len());
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for char in why.chars() {
+        match char {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = is_quoted,
+            '"' => is_quoted = !is_quoted,
+            _ if is_quoted => (),
+            _ => unquoted.push(char),
+        }
+    }
+    FAILURES.iter().any(|words| unquoted.contains(words))
 }
 
 /// Reads the answer to a SelfSubjectAccessReview: whether we may. A denial wins over an allowance.
@@ -57,20 +84,10 @@ pub(super) fn read_access(body: &[u8]) -> Result<bool, AskError> {
 ///
 /// The words may change with a release: they choose among reasons that all refuse, and whatever is not known is simply rejected.
 pub(crate) fn classify(why: &str, audience: &Audience, expires_at: Option<SystemTime>) -> Refusal {
-    /// Failures of Kubernetes' own that it reports in the place of a refusal.
-    const OURS: [&str; 4] = [
-        "etcdserver:",
-        "context deadline exceeded",
-        "connection refused",
-        "timed out",
-    ];
     const GONE: [&str; 2] = [
         "service account token has been invalidated",
         "service account UID (",
     ];
-    if OURS.iter().any(|words| why.contains(words)) {
-        return Refusal::KubernetesUnavailable;
-    }
     if why.contains("is invalid for the target audiences") {
         return Refusal::AudienceMismatch {
             expected: audience.clone(),

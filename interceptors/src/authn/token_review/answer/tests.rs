@@ -117,10 +117,6 @@ fn every_recorded_refusal_has_its_reason_and_a_failure_of_kubernetes_is_not_the_
             r#"[invalid bearer token, serviceaccounts "api" is forbidden: denied]"#,
             "TOKEN_REJECTED",
         ),
-        (
-            "[invalid bearer token, etcdserver: request timed out]",
-            "KUBERNETES_UNAVAILABLE",
-        ),
     ] {
         assert_eq!(classified(why).reason(), Some(reason), "{why}");
     }
@@ -138,4 +134,30 @@ fn a_denial_wins_over_an_allowance() {
     read("{}")
         .unwrap_or(false)
         .then(|| panic!("no answer is no allowance"));
+}
+
+#[test]
+fn a_failure_of_kubernetes_own_is_no_verdict_and_nobody_can_bring_one_about_by_its_words() {
+    let read = |why: &str| {
+        let status = serde_json::json!({"error": why});
+        let answer = serde_json::json!({"kind": "TokenReview", "status": status});
+        read_review(answer.to_string().as_bytes())
+    };
+    for failure in [
+        "[invalid bearer token, etcdserver: request timed out]",
+        r#"[invalid bearer token, Get "https://oidc/keys": dial tcp: connect: connection refused]"#,
+        r#"got ["a\"b"], context deadline exceeded"#,
+    ] {
+        let error = read(failure).unwrap_err();
+
+        assert_eq!(error.refusal(), Refusal::KubernetesUnavailable, "{failure}");
+    }
+    for refusal in [
+        r#"[invalid bearer token, oidc: expected audience "x" got ["connection refused"]]"#,
+        r#"got ["a\"etcdserver:"]"#,
+    ] {
+        let review = read(refusal).unwrap();
+
+        assert_eq!(review, Review::Refused(refusal.to_owned()));
+    }
 }
