@@ -44,6 +44,9 @@ const CURABLE: [&str; 2] = ["TOKEN_EXPIRED", "TOKEN_REJECTED"];
 /// Only a call whose whole request was there at once, and no longer than 1 MiB and a little, can be made again: a unary call, or a stream
 /// that did not wait. It is kept in memory until the first answer begins.
 ///
+/// The called side refuses before it does anything. One that passes on, as its own answer, the refusal that another gave to *it*, may have
+/// done its work already and would do it twice: map such a refusal to a code of your own, as the example api maps it to INTERNAL.
+///
 /// A `grpc-timeout` counts for each of the two attempts. Who must have an answer by then puts a timeout of its own around the call.
 #[derive(Clone, Debug)]
 pub struct Retry<S> {
