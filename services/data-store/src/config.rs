@@ -48,7 +48,8 @@ pub struct Config {
     #[arg(long, env, default_value = "60s", value_parser = humantime::parse_duration)]
     pub outage_budget: Duration,
 
-    /// How many reviews may be under way at once; further calls are refused as OVERLOADED.
+    /// How many reviews may be under way at once; further calls are refused as OVERLOADED. A quarter is for callers that were proven before,
+    /// and one machine gets half of the rest.
     #[arg(long, env, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_reviews_in_flight: u16,
 
