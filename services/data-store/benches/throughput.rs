@@ -8,10 +8,7 @@ use std::{
     future,
     io::{self, Write as _},
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -36,8 +33,8 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 use tonic_kube_auth::{AllowList, Audience, AuthLayer, Cached, Caller, Clock, TokenReviewer};
-use tracing::{Metadata, level_filters::LevelFilter, subscriber::Interest};
-use tracing_subscriber::{Layer as _, filter::dynamic_filter_fn, fmt, layer::SubscriberExt as _};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{Layer as _, fmt, layer::SubscriberExt as _};
 
 /// Calls under way at once, and the connections they share.
 const IN_FLIGHT: usize = 64;
@@ -45,12 +42,9 @@ const CONNECTIONS: usize = 4;
 
 /// How long each takes its turn, and how often.
 const TURN: Duration = Duration::from_millis(400);
-const ROUNDS: usize = 30;
+const ROUNDS: usize = 40;
 
 const CALLERS: [usize; 5] = [1, 10, 100, 1_000, 10_000];
-
-/// Whether verdicts are logged now. While it measures, nothing else is.
-static LOGGING: AtomicBool = AtomicBool::new(false);
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
@@ -77,20 +71,6 @@ const VALUE: [u8; 100] = [0x5a; 100];
 #[tokio::main]
 async fn main() -> Result<(), AnyError> {
     let mut out = io::stdout();
-    // As in a deployment, nothing but the verdicts is asked whether it wants to be logged.
-    let verdicts = |metadata: &Metadata<'_>| {
-        if metadata.target().starts_with("tonic_kube_auth") {
-            Interest::sometimes()
-        } else {
-            Interest::never()
-        }
-    };
-    let filter = dynamic_filter_fn(|_metadata, _context| LOGGING.load(Ordering::Relaxed))
-        .with_callsite_filter(verdicts)
-        .with_max_level_hint(LevelFilter::INFO);
-    let logs = fmt::layer().with_writer(io::sink).with_filter(filter);
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(logs))?;
-
     let folder = tempfile::tempdir()?;
     let mut config = local_cluster::Config::new(folder.path());
     config.address = any_port();
@@ -124,35 +104,14 @@ async fn main() -> Result<(), AnyError> {
         "Unary calls a second, {IN_FLIGHT} under way, {ROUNDS} turns of {TURN:?} each"
     )?;
     for method in [Method::GetRecord, Method::Greet] {
-        let (one, open) = (one.calling(method), open.calling(method));
-        let (mut without, mut with, mut logged) = (Vec::new(), Vec::new(), Vec::new());
-        for round in 0..ROUNDS {
-            // Whoever goes first differs from round to round.
-            for turn in 0..3 {
-                match (round + turn) % 3 {
-                    0 => without.push(open.turn().await?),
-                    1 => with.push(one.turn().await?),
-                    _ => {
-                        LOGGING.store(true, Ordering::Relaxed);
-                        logged.push(one.turn().await?);
-                        LOGGING.store(false, Ordering::Relaxed);
-                    }
-                }
-            }
-        }
-        let ratio = spread(&ratios(&with, &without));
-        let logged_ratio = spread(&ratios(&logged, &without));
         writeln!(out, "{method:?}")?;
-        writeln!(out, "  without the layer     {}", spread(&without))?;
+        let (without, with) = compare(&open.calling(method), &one.calling(method)).await?;
         writeln!(
             out,
-            "  with it               {}   ratio {ratio}   (wanted: at least 0.98)",
-            spread(&with)
-        )?;
-        writeln!(
-            out,
-            "  each verdict logged   {}   ratio {logged_ratio}",
-            spread(&logged)
+            "  without the layer     {}\n  with it               {}   ratio {}   (wanted: at least 0.98)",
+            spread(&without),
+            spread(&with),
+            spread(&ratios(&with, &without))
         )?;
     }
 
@@ -173,6 +132,18 @@ async fn main() -> Result<(), AnyError> {
             spread(&ratios(many, few))
         )?;
     }
+    let logs = fmt::layer()
+        .with_writer(io::sink)
+        .with_filter(LevelFilter::INFO);
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(logs))?;
+    let (without, logged) = compare(&open, &one).await?;
+    writeln!(
+        out,
+        "Greet, with each verdict written to a log that nobody reads\n  {}   ratio to no layer {}",
+        spread(&logged),
+        spread(&ratios(&logged, &without))
+    )?;
+
     let reviews = reviews(admin_addr).await?;
     writeln!(
         out,
@@ -180,6 +151,22 @@ async fn main() -> Result<(), AnyError> {
         reviews as f64 / most as f64
     )?;
     Ok(())
+}
+
+/// Lets both take turns; the calls a second that each made.
+async fn compare(one: &Target, other: &Target) -> Result<(Vec<f64>, Vec<f64>), AnyError> {
+    let (mut ones, mut others) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        // Whoever goes first differs from round to round.
+        if round % 2 == 0 {
+            ones.push(one.turn().await?);
+            others.push(other.turn().await?);
+        } else {
+            others.push(other.turn().await?);
+            ones.push(one.turn().await?);
+        }
+    }
+    Ok((ones, others))
 }
 
 // === impl Target ===
