@@ -153,7 +153,7 @@ impl<A: Authenticate> Cached<A> {
     pub(crate) fn recall(&self, credential: Credential, extensions: &http::Extensions) -> Recalled {
         let key = self.fingerprints.of(credential.bytes());
         let now = Instant::now();
-        let lookup = match self.store.look_up(&key, now) {
+        let (lookup, account) = match self.store.look_up(&key, now) {
             Known::Fresh { identity, is_late } => {
                 self.metrics.looked_up(Lookup::Hit);
                 if is_late {
@@ -170,13 +170,9 @@ impl<A: Authenticate> Cached<A> {
                 self.renew(key, &credential, now);
                 return Recalled::Known(Ok(self.accept(identity)));
             }
-            Known::Old(_) | Known::Dead => Lookup::Expired,
-            Known::Nothing => Lookup::Miss,
-        };
-        // Whoever was proven once asks for little: one question in a while for each token that was genuine.
-        let account = match lookup {
-            Lookup::Expired => Account::Refresh,
-            Lookup::Hit | Lookup::Miss | Lookup::Joined => Account::Peer(peer(extensions)),
+            // Whoever was proven once asks for little: one question in a while for each token that was genuine.
+            Known::Old(_) | Known::Dead => (Lookup::Expired, Account::Refresh),
+            Known::Nothing => (Lookup::Miss, Account::Peer(peer(extensions))),
         };
         Recalled::Unknown(Question {
             credential,

@@ -145,6 +145,12 @@ impl Store {
         self.proven.remove(&key);
     }
 
+    /// Remembers nothing of a token any more.
+    pub(crate) fn forget(&self, key: &Fingerprint) {
+        self.proven.remove(key);
+        self.refused.remove(key);
+    }
+
     /// How many tokens are remembered.
     pub(crate) fn len(&self) -> usize {
         self.proven.len() + self.refused.len()

@@ -150,6 +150,22 @@ async fn a_renewal_that_says_no_counts_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renewal_that_names_somebody_elses_audience_counts_at_once() {
+    let authority = ScriptedAuthority::new(Answer::Yes);
+    let layer = authority.layer();
+    call(&layer, &mk_token(1)).await.unwrap();
+    pass(8).await;
+
+    authority.now_answers(Answer::YesFor(&["other"]));
+    call(&layer, &mk_token(1)).await.unwrap();
+    authority.is_asked(2).await;
+    task::yield_now().await;
+
+    let refusal = call(&layer, &mk_token(1)).await.unwrap_err();
+    assert_eq!(refusal.reason(), Some("AUDIENCE_MISMATCH"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_time_to_live_every_call_is_asked_about() {
     let authority = ScriptedAuthority::new(Answer::Yes);
     let layer = mk_layer(authority.cached().with_cache_ttl(Duration::ZERO));

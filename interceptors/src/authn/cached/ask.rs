@@ -115,8 +115,8 @@ impl<A: Authenticate> Cached<A> {
                 Ok(identity) if identity.is_meant_for(&audience) => {
                     store.proven(key, identity, now, wall);
                 }
-                // No real API server answers so. It admits nobody, and is not worth remembering.
-                Ok(_somebody_elses) => (),
+                // No real API server answers so. It is a "no", but not worth remembering.
+                Ok(_somebody_elses) => store.forget(&key),
                 Err(refusal) if refusal.blames_caller() => store.refused(key, refusal, now),
                 Err(_ours) => (),
             }
