@@ -1,4 +1,4 @@
-use std::{io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf};
 
 use super::Address;
 
@@ -69,28 +69,45 @@ pub enum OpenProblem {
     Engine(#[source] Box<redb::Error>),
 }
 
-/// Why a storage that was open did not answer.
-///
-/// After a failed write the record is as before, or, when only its acknowledgement was lost, as the write said; never in between.
+/// Why a storage did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum StorageError {
-    /// The engine failed; disk full and I/O errors are here.
-    #[error("the storage engine failed")]
-    Engine(#[source] Box<redb::Error>),
-    /// The engine panicked, which it does on some damages of a file.
-    #[error("the storage engine panicked: {0}")]
-    Panicked(String),
-    /// The database was closed after an I/O error and could not be opened again yet.
-    #[error("the storage could not be opened again after an error")]
-    Reopen(#[source] OpenError),
-    /// The database was closed after an I/O error of another request; the next request opens it again.
-    #[error("the storage was closed by an error of another request")]
-    Closed,
+    /// The record is not at the expected revision. Nothing was written.
+    #[error("the record is at revision {current}, not at the expected one")]
+    Differs {
+        /// Where it is; 0 when there is none.
+        current: i64,
+    },
+    /// The store does not remember as far back as it was asked to.
+    #[error("what changed before revision {oldest} is forgotten")]
+    HistoryGone {
+        /// The first revision whose change is remembered.
+        oldest: i64,
+    },
+    /// The store has not come to the revision it was asked about; it is another store's, or the store was put back to an earlier state.
+    #[error("the store is at revision {last} and has not come to that one")]
+    Ahead {
+        /// Its last revision.
+        last: i64,
+    },
+    /// The engine takes no record as large as this one. Nothing was written.
+    #[error("the storage takes no record as large as this one")]
+    TooLarge,
+    /// There is no room left for a write. Nothing was written; reads go on.
+    #[error("the storage is full")]
+    Full(#[source] Cause),
+    /// What is stored is not what was written.
+    #[error("a stored record is damaged")]
+    Damaged(#[source] Cause),
+    /// The engine failed or did not answer. A write may have happened all the same, whole and once.
+    #[error("the storage does not answer")]
+    Unavailable(#[source] Cause),
     /// The runtime stopped before the operation began.
     #[error("the program is stopping")]
     Stopping,
 }
+
+type Cause = Box<dyn Error + Send + Sync>;
 
 // === impl OpenError ===
 
@@ -125,26 +142,5 @@ impl From<redb::Error> for OpenProblem {
             | redb::Error::TypeDefinitionChanged { .. } => Self::Foreign,
             other => Self::Engine(Box::new(other)),
         }
-    }
-}
-
-// === impl StorageError ===
-
-impl StorageError {
-    /// Whether the engine answers nothing more until it is opened again.
-    pub(super) fn is_sticky(&self) -> bool {
-        match self {
-            Self::Engine(error) => matches!(
-                **error,
-                redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::Backend(_)
-            ),
-            Self::Panicked(_) | Self::Reopen(_) | Self::Closed | Self::Stopping => false,
-        }
-    }
-}
-
-impl From<redb::Error> for StorageError {
-    fn from(error: redb::Error) -> Self {
-        Self::Engine(Box::new(error))
     }
 }

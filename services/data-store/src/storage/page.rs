@@ -1,5 +1,18 @@
 use proto::records::v1::Record;
 
+/// Which records to read, and how many of them.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Keys that start with this.
+    pub prefix: String,
+    /// Keys that come after this one, if given.
+    pub after: Option<String>,
+    /// As they were at this revision, or as they are when it is not given.
+    pub at: Option<i64>,
+    /// Where to stop.
+    pub limits: PageLimits,
+}
+
 /// Where a page ends when records remain.
 #[derive(Clone, Copy, Debug)]
 pub struct PageLimits {
@@ -16,6 +29,8 @@ pub struct Page {
     pub records: Vec<Record>,
     /// Whether records with the same prefix follow the last of these.
     pub has_more: bool,
+    /// The revision of the store that the page shows.
+    pub revision: i64,
 }
 
 /// A page under construction.
@@ -50,8 +65,11 @@ impl PageBuilder {
         true
     }
 
-    pub(super) fn finish(self) -> Page {
-        self.page
+    pub(super) fn finish(self, revision: i64) -> Page {
+        Page {
+            revision,
+            ..self.page
+        }
     }
 }
 
@@ -81,8 +99,8 @@ mod tests {
         assert!(exact.add(mk_record("a", "12")) && exact.add(mk_record("b", "12")));
         assert!(short.add(mk_record("a", "12")) && !short.add(mk_record("b", "12")));
 
-        assert!(!exact.finish().has_more);
-        assert!(short.finish().has_more);
+        assert!(!exact.finish(1).has_more);
+        assert!(short.finish(1).has_more);
     }
 
     #[test]
@@ -93,7 +111,7 @@ mod tests {
         assert!(!builder.page.has_more);
         assert!(!builder.add(mk_record("b", "")));
 
-        assert!(builder.finish().has_more);
+        assert!(builder.finish(1).has_more);
     }
 
     #[test]
@@ -102,6 +120,6 @@ mod tests {
 
         assert!(builder.add(mk_record("a", "longer than the page")));
 
-        assert_eq!(builder.finish().records.len(), 1);
+        assert_eq!(builder.finish(1).records.len(), 1);
     }
 }
