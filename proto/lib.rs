@@ -29,11 +29,17 @@ pub mod api {
     }
 }
 
-/// The longest value of a record, in bytes.
+/// The longest value of a record, in bytes, unless an operator says otherwise.
 pub const MAX_VALUE: usize = 1024 * 1024;
 
+/// The most that an operator may say: with what goes with it, it is less than the 4 MiB that gRPC clients take by default.
+pub const MAX_MAX_VALUE: usize = 3 * 1024 * 1024;
+
 /// The longest message of a request, in bytes: the longest value, and what goes with it. A longer one is refused by its length alone.
-pub const MAX_REQUEST: usize = MAX_VALUE + 64 * 1024;
+#[must_use]
+pub const fn max_request(max_value: usize) -> usize {
+    max_value + 64 * 1024
+}
 
 /// Every contract and what it imports, as an encoded `google.protobuf.FileDescriptorSet`: what gRPC reflection serves.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -91,10 +91,12 @@ impl HttpError {
 
     /// The request is wrong in a way that HTTP has a status of its own for.
     pub(crate) fn new(http: StatusCode, code: Code, message: impl Into<String>) -> Self {
-        Self {
-            http,
-            status: Status::new(code, message),
-        }
+        Self::with_status(http, Status::new(code, message))
+    }
+
+    /// The data store's answer means something of its own in HTTP.
+    pub(crate) fn with_status(http: StatusCode, status: Status) -> Self {
+        Self { http, status }
     }
 }
 

@@ -7,7 +7,10 @@
 //! PUT    /v1/records/{key}     the body is the value; or, as application/json, {"value": "<base64>", "contentType": "…"}
 //! DELETE /v1/records/{key}
 //! ```
+//!
+//! A record comes with its revision as an ETag; `If-Match` and `If-None-Match` are heeded.
 
+mod condition;
 mod request;
 
 use axum::{
@@ -24,7 +27,10 @@ use proto::records::v1::{
 use serde::Deserialize;
 use tonic::{Code, Status};
 
-use self::request::{JSON, Key, WritableRecord, wants_json};
+use self::{
+    condition::{Condition, etag, has_already},
+    request::{JSON, Key, WritableRecord, wants_json},
+};
 use crate::{data_store::DataStore, error::HttpError};
 
 /// What a value may do in a browser: it is whatever somebody stored, served from our origin.
@@ -97,11 +103,15 @@ async fn read(
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let record = data_store.get_record(GetRecordRequest { key }).await?;
-    if wants_json(&headers) {
-        Ok(json(&record))
+    let revision = record.revision;
+    let response = if has_already(&headers, revision) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else if wants_json(&headers) {
+        json(&record)
     } else {
-        value(record)
-    }
+        value(record)?
+    };
+    Ok(tagged(response, revision))
 }
 
 async fn write(
@@ -109,16 +119,36 @@ async fn write(
     Key(key): Key,
     request: Request,
 ) -> Result<Response, HttpError> {
-    let WritableRecord(request) = WritableRecord::read(key, request).await?;
-    Ok(json(&data_store.put_record(request).await?))
+    let condition = Condition::of(request.headers())?;
+    let WritableRecord(mut request) = WritableRecord::read(key, request).await?;
+    if let Some(expected) = condition.expected {
+        if request
+            .expected_revision
+            .is_some_and(|given| given != expected)
+        {
+            return Err(HttpError::bad_request(
+                "expectedRevision in the body is not what the headers ask for",
+            ));
+        }
+        request.expected_revision = Some(expected);
+    }
+    let written = data_store.put_record(request).await;
+    let record = written.map_err(|status| condition.explain(status))?;
+    Ok(tagged(json(&record), record.revision))
 }
 
-async fn delete(State(data_store): State<DataStore>, Key(key): Key) -> Result<Response, HttpError> {
-    Ok(json(
-        &data_store
-            .delete_record(DeleteRecordRequest { key })
-            .await?,
-    ))
+async fn delete(
+    State(data_store): State<DataStore>,
+    Key(key): Key,
+    headers: HeaderMap,
+) -> Result<Response, HttpError> {
+    let condition = Condition::of(&headers)?;
+    let request = DeleteRecordRequest {
+        key,
+        expected_revision: condition.expected,
+    };
+    let deleted = data_store.delete_record(request).await;
+    Ok(json(&deleted.map_err(|status| condition.explain(status))?))
 }
 
 /// gRPC clients are told in gRPC, everybody else in HTTP.
@@ -145,6 +175,14 @@ fn value(record: Record) -> Result<Response, HttpError> {
         .insert(header::CONTENT_TYPE, content_type);
     response.headers_mut().extend(HARMLESS);
     Ok(response)
+}
+
+/// With the ETag of a record. The representations of one are told apart by `Accept`.
+fn tagged(mut response: Response, revision: i64) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, etag(revision));
+    headers.insert(header::VARY, HeaderValue::from_static("accept"));
+    response
 }
 
 fn json<M: Message + Name>(message: &M) -> Response {

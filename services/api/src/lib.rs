@@ -55,7 +55,7 @@ impl Config {
         let data_store = data_store::DataStore::new(&endpoint, attach);
         routes.add_service(
             ApiServer::new(grpc::Api::new(data_store.clone()))
-                .max_decoding_message_size(proto::MAX_REQUEST),
+                .max_decoding_message_size(proto::max_request(proto::MAX_VALUE)),
         );
         let router = routes
             .routes()

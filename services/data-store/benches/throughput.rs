@@ -13,7 +13,7 @@ use std::{
 };
 
 use axum::Extension;
-use data_store::{Service, Storage};
+use data_store::{Embedded, Service};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use proto::{
@@ -318,7 +318,7 @@ async fn open(paths: &local_cluster::Paths, token: &AsciiMetadataValue) -> Resul
     let auth = AuthLayer::new(Cached::new(reviewer, audience), allow);
     let proof: Caller = auth.check(&mut head).await?;
 
-    let storage = Storage::open(&"memory:".parse()?).await?;
+    let storage = Embedded::in_memory(10).await?;
     let (mut routes, health) = runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET, SERVICE_NAME).await;
     routes.add_service(Service::new(storage, Clock::system()).into_server());
     let router = routes.routes().into_axum_router().layer(Extension(proof));

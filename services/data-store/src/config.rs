@@ -32,6 +32,14 @@ pub struct Config {
     #[arg(long, env, default_value = "redb:data-store.redb")]
     pub storage: String,
 
+    /// How many changes a file or this process's memory remembers, for those who watch and for pages of lists; etcd has its own way.
+    #[arg(long, env, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub history: u32,
+
+    /// How many bytes a value may have: 1 to 3145728. etcd must be told to take as much, by its --max-request-bytes.
+    #[arg(long, env, default_value_t = proto::MAX_VALUE, value_parser = max_value)]
+    pub max_value: usize,
+
     /// The kubeconfig to use instead of those that KUBECONFIG names.
     #[arg(long)]
     pub kubeconfig: Option<PathBuf>,
@@ -75,6 +83,8 @@ impl Config {
             audience: audience.to_owned(),
             allow: allow.to_owned(),
             storage: "redb:data-store.redb".to_owned(),
+            history: 10_000,
+            max_value: proto::MAX_VALUE,
             kubeconfig: None,
             review_timeout: Duration::from_secs(3),
             cache_ttl: Duration::from_secs(10),
@@ -116,6 +126,13 @@ fn some_duration(text: &str) -> Result<Duration, String> {
         Ok(Duration::ZERO) => Err("must be longer than nothing".to_owned()),
         Ok(duration) => Ok(duration),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+fn max_value(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes @ 1..=proto::MAX_MAX_VALUE) => Ok(bytes),
+        Ok(_) | Err(_) => Err(format!("must be 1 to {}", proto::MAX_MAX_VALUE)),
     }
 }
 

@@ -3,27 +3,31 @@
 //! ```text
 //! Config ─ bind ─▶ Bound ─ run ─▶ AuthLayer ─▶ Service ── record, page_token   what a request may say
 //!                                                 └────── Storage              what is kept, in which order, since which revision
+//!                                                           └── Embedded | Etcd
 //! ```
 
 mod caller;
 mod config;
+mod error;
 mod http;
 mod page_token;
 mod record;
 mod service;
 mod standing;
 mod storage;
+mod stored;
 
 use prometheus_client::registry::Registry;
 use proto::datastore::v1::data_store_server::SERVICE_NAME;
-use runtime::{Bound, Problems, Readiness};
+use runtime::{Bound, CancellationToken, Problems, Readiness};
 use tonic::service::LayerExt as _;
 use tonic_kube_auth::{AllowList, Audience, AuthLayer, Cached, Clock, ServerMetrics};
 
 pub use config::Config;
 pub use service::Service;
 pub use storage::{
-    Address, AddressError, OpenError, OpenProblem, Page, PageLimits, Storage, StorageError,
+    Address, AddressError, Delete, Embedded, Event, Listing, OpenError, OpenProblem, Page,
+    PageLimits, Put, Storage, StorageError,
 };
 
 // === impl Config ===
@@ -42,7 +46,7 @@ impl Config {
         let audience = problems.check("--audience", self.audience.parse::<Audience>());
         let allow = problems.check("--allow", self.allow.parse::<AllowList>());
         let storage = match problems.check("--storage", self.storage.parse::<Address>()) {
-            Some(address) => problems.check("--storage", Storage::open(&address).await),
+            Some(address) => problems.check("--storage", Opened::at(&address, self.history).await),
             None => None,
         };
         let mut registry = Registry::default();
@@ -75,16 +79,45 @@ impl Config {
             .with_clock(self.clock)
             .with_metrics(metrics);
         let auth = AuthLayer::new(authenticator, allow);
-        let service = Service::new(storage, Clock::system()).into_server();
-        routes.add_service(auth.named_layer(service));
-        let router = routes.routes().into_axum_router().merge(http::routes(auth));
         // Made here, so that nobody finds it ready before it has shown that it is.
         let readiness = Readiness::new();
-        let kubernetes = readiness.condition("kubernetes");
+        let (kubernetes, stored) = (
+            readiness.condition("kubernetes"),
+            readiness.condition("storage"),
+        );
+        let stopping = CancellationToken::new();
+        let stored = match storage {
+            Opened::Embedded(storage) => {
+                let service = Service::new(storage.clone(), Clock::system())
+                    .with_max_value(self.max_value)
+                    .with_stop(stopping.clone());
+                routes.add_service(auth.named_layer(service.into_server()));
+                stored::follow(storage, stored)
+            }
+        };
+        let router = routes.routes().into_axum_router().merge(http::routes(auth));
         Ok(
             Bound::new(listener, admin_listener, router, health, readiness)
                 .with_metrics(registry)
-                .with_task("standing", standing::follow(reviewer, kubernetes)),
+                .with_stopping(stopping)
+                .with_task("standing", standing::follow(reviewer, kubernetes))
+                .with_task("storage", stored),
         )
+    }
+}
+
+/// A storage that was opened, of one engine or the other.
+enum Opened {
+    Embedded(Embedded),
+}
+
+// === impl Opened ===
+
+impl Opened {
+    async fn at(address: &Address, history: u32) -> Result<Self, OpenError> {
+        match address {
+            Address::Redb(path) => Embedded::open(path, history).await.map(Self::Embedded),
+            Address::Memory => Embedded::in_memory(history).await.map(Self::Embedded),
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! The rules of a request's fields, as the contract states them.
 
-use proto::MAX_VALUE;
-
 /// The most bytes of a key or of the prefix of one.
 const KEY_BYTES: usize = 1_024;
 const CONTENT_TYPE_BYTES: usize = 255;
@@ -16,8 +14,8 @@ pub(crate) enum RuleError {
     KeyLength(usize),
     #[error("key must hold no control character; there is one at byte {0}")]
     KeyControl(usize),
-    #[error("value must be at most {MAX_VALUE} bytes long; it has {0}")]
-    ValueLength(usize),
+    #[error("value must be at most {most} bytes long; it has {given}")]
+    ValueLength { most: usize, given: usize },
     #[error("content_type must be at most {CONTENT_TYPE_BYTES} bytes long; it has {0}")]
     ContentTypeLength(usize),
     #[error(
@@ -26,6 +24,8 @@ pub(crate) enum RuleError {
     ContentTypeForm(usize),
     #[error("prefix must be at most {KEY_BYTES} bytes long; it has {0}")]
     PrefixLength(usize),
+    #[error("{name} must not be negative; it is {given}")]
+    NegativeRevision { name: &'static str, given: i64 },
     #[error("page_size must be 1 to {MAX_PAGE_SIZE}, or 0 for {DEFAULT_PAGE_SIZE}; it is {0}")]
     PageSize(i32),
 }
@@ -41,9 +41,19 @@ pub(crate) fn check_key(key: &str) -> Result<(), RuleError> {
     }
 }
 
-pub(crate) fn check_value(value: &[u8]) -> Result<(), RuleError> {
-    if value.len() > MAX_VALUE {
-        return Err(RuleError::ValueLength(value.len()));
+/// Checks that a value has at most `most` bytes.
+pub(crate) fn check_value(value: &[u8], most: usize) -> Result<(), RuleError> {
+    let given = value.len();
+    if given > most {
+        return Err(RuleError::ValueLength { most, given });
+    }
+    Ok(())
+}
+
+/// Checks the revision that a caller expects a record to be at, or wants to begin at.
+pub(crate) fn check_revision(name: &'static str, given: i64) -> Result<(), RuleError> {
+    if given < 0 {
+        return Err(RuleError::NegativeRevision { name, given });
     }
     Ok(())
 }

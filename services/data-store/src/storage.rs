@@ -41,10 +41,7 @@ pub trait Storage: Clone + fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// [`StorageError::Damaged`], [`StorageError::Unavailable`].
-    fn get(
-        &self,
-        key: &str,
-    ) -> impl Future<Output = Result<Option<Record>, StorageError>> + Send;
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Record>, StorageError>> + Send;
 
     /// Reads records in the byte order of their keys, as they were at one revision.
     ///
@@ -52,10 +49,7 @@ pub trait Storage: Clone + fmt::Debug + Send + Sync + 'static {
     ///
     /// [`StorageError::HistoryGone`] and [`StorageError::Ahead`] when the store does not remember that revision, or has not come to it;
     /// those of [`Storage::get`].
-    fn list(
-        &self,
-        listing: Listing,
-    ) -> impl Future<Output = Result<Page, StorageError>> + Send;
+    fn list(&self, listing: Listing) -> impl Future<Output = Result<Page, StorageError>> + Send;
 
     /// Creates or replaces a record and answers what is stored now.
     ///

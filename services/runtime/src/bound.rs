@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, pin::Pin};
 use axum::Router;
 use prometheus_client::registry::Registry;
 
-use crate::{Health, Listener, Readiness, Server, Stopped, Tasks, admin, serve};
+use crate::{CancellationToken, Health, Listener, Readiness, Server, Stopped, Tasks, admin, serve};
 
 /// A program that is ready to run: every socket is bound, every address is known, and nobody is served yet.
 pub struct Bound {
@@ -16,6 +16,7 @@ pub struct Bound {
     readiness: Readiness,
     metrics: Registry,
     tasks: Vec<(&'static str, Endless)>,
+    stopping: CancellationToken,
 }
 
 type Endless = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -40,6 +41,7 @@ impl Bound {
             readiness,
             metrics: Registry::default(),
             tasks: Vec::new(),
+            stopping: CancellationToken::new(),
         }
     }
 
@@ -58,6 +60,13 @@ impl Bound {
         task: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
         self.tasks.push((name, Box::pin(task)));
+        self
+    }
+
+    /// Cancels `stopping` as soon as it is told to stop. A stream that has no end of its own must end by it, or it holds the stop.
+    #[must_use]
+    pub fn with_stopping(mut self, stopping: CancellationToken) -> Self {
+        self.stopping = stopping;
         self
     }
 
@@ -93,6 +102,7 @@ impl Bound {
             readiness,
             metrics,
             tasks,
+            stopping,
         } = self;
         let mut running = Tasks::new();
         for (name, task) in tasks {
@@ -112,6 +122,7 @@ impl Bound {
         let told_to_stop = async {
             shutdown.await;
             not_stopping.fails("stopping");
+            stopping.cancel();
         };
         running.run_until(told_to_stop).await?;
         tracing::info!("Stopped");

@@ -52,6 +52,7 @@ impl WritableRecord {
                 key,
                 value,
                 content_type,
+                expected_revision: None,
             }));
         }
         let body = read_body(request, MAX_JSON).await?;

@@ -1,4 +1,6 @@
-use super::{RuleError, check_key, check_prefix, check_value, content_type, page_size};
+use super::{
+    RuleError, check_key, check_prefix, check_revision, check_value, content_type, page_size,
+};
 
 #[test]
 fn a_key_of_1_to_1024_bytes_is_taken() {
@@ -33,13 +35,26 @@ fn every_control_character_in_a_key_is_refused_by_its_place() {
 }
 
 #[test]
-fn a_value_of_up_to_1_mib_is_taken() {
-    check_value(&[]).unwrap();
-    check_value(&vec![0; 1_048_576]).unwrap();
+fn a_value_of_up_to_the_limit_is_taken() {
+    check_value(&[], 3).unwrap();
+    check_value(b"abc", 3).unwrap();
 
     assert_eq!(
-        check_value(&vec![0; 1_048_577]),
-        Err(RuleError::ValueLength(1_048_577))
+        check_value(b"abcd", 3),
+        Err(RuleError::ValueLength { most: 3, given: 4 })
+    );
+}
+
+#[test]
+fn a_revision_is_never_negative() {
+    for revision in [0, 1, i64::MAX] {
+        check_revision("start_revision", revision).unwrap();
+    }
+    let error = check_revision("start_revision", -1).unwrap_err();
+
+    assert_eq!(
+        error.to_string(),
+        "start_revision must not be negative; it is -1"
     );
 }
 

@@ -11,17 +11,17 @@ use tonic::{Code, Request, Status};
 use tonic_kube_auth::Clock;
 
 use self::proof::mk_request;
-use super::{Service, unavailable};
-use crate::storage::{Address, Storage, StorageError};
+use super::Service;
+use crate::storage::Embedded;
 
 #[path = "../../tests/behaviour/proof.rs"]
 mod proof;
 
-async fn mk_service(clock: Clock) -> Service {
-    Service::new(Storage::open(&Address::Memory).await.unwrap(), clock)
+async fn mk_service(clock: Clock) -> Service<Embedded> {
+    Service::new(Embedded::in_memory(10).await.unwrap(), clock)
 }
 
-async fn mk_stopped_service() -> Service {
+async fn mk_stopped_service() -> Service<Embedded> {
     mk_service(Clock::stopped_at(1_000)).await
 }
 
@@ -33,32 +33,38 @@ fn mk_ticking_clock() -> Clock {
     })
 }
 
-async fn put(service: &Service, key: &str, value: impl AsRef<[u8]>) -> Result<Record, Status> {
+async fn put(
+    service: &Service<Embedded>,
+    key: &str,
+    value: impl AsRef<[u8]>,
+) -> Result<Record, Status> {
     let req = mk_request(PutRecordRequest {
         key: key.to_owned(),
         value: value.as_ref().to_vec().into(),
         content_type: String::new(),
+        expected_revision: None,
     });
     service.put_record(req).await.map(|rsp| rsp.into_inner())
 }
 
-async fn get(service: &Service, key: &str) -> Result<Record, Status> {
+async fn get(service: &Service<Embedded>, key: &str) -> Result<Record, Status> {
     let req = mk_request(GetRecordRequest {
         key: key.to_owned(),
     });
     service.get_record(req).await.map(|rsp| rsp.into_inner())
 }
 
-async fn delete(service: &Service, key: &str) -> Result<i64, Status> {
+async fn delete(service: &Service<Embedded>, key: &str) -> Result<i64, Status> {
     let req = mk_request(DeleteRecordRequest {
         key: key.to_owned(),
+        expected_revision: None,
     });
     let rsp = service.delete_record(req).await;
     rsp.map(|rsp| rsp.into_inner().revision)
 }
 
 async fn list(
-    service: &Service,
+    service: &Service<Embedded>,
     prefix: &str,
     page_size: i32,
     page_token: &str,
@@ -137,7 +143,10 @@ async fn nobody_is_answered_who_was_not_proven_to_call() {
             .await
             .err(),
         service
-            .delete_record(Request::new(DeleteRecordRequest { key: key() }))
+            .delete_record(Request::new(DeleteRecordRequest {
+                key: key(),
+                expected_revision: None,
+            }))
             .await
             .err(),
         service
@@ -242,17 +251,4 @@ async fn a_page_token_of_another_prefix_is_refused_and_told_to_start_again() {
     let status = status.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains("first page"), "{status:?}");
-}
-
-#[test]
-fn a_storage_error_says_nothing_of_its_cause_to_the_caller() {
-    let cause = redb::Error::Io(std::io::Error::other("/private/path"));
-
-    let status = unavailable(&StorageError::Engine(Box::new(cause)));
-
-    assert_eq!(status.code(), Code::Unavailable);
-    assert_eq!(
-        status.message(),
-        "the storage does not answer; try again later"
-    );
 }

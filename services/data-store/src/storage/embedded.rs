@@ -1,149 +1,134 @@
-use std::{sync::Arc, time::SystemTime};
+//! The engine inside this process: redb, in one file or in memory.
+//!
+//! ```text
+//! Embedded ─┬─ read, watch ──▶ Engine   keeps the database open; opens it again after an I/O error
+//!           └─ writes ───────▶          one commit for all who wait: they share its fsync
+//!                └─ apply                 what a commit does
+//! layout   the tables, and the version of the file
+//! ```
 
-use bytes::Bytes;
+mod apply;
+mod engine;
+mod failure;
+mod file;
+mod layout;
+mod read;
+mod row;
+mod watch;
+mod writes;
+
+use std::{path::Path, sync::Arc};
+
+use futures::stream::BoxStream;
 use proto::records::v1::Record;
 use redb::Database;
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
-use super::{
-    Address, OpenError, OpenProblem, Page, PageLimits, StorageError,
+use self::{
     engine::Engine,
-    tables::{self, Write},
+    failure::Failure,
+    writes::{Write, Writes, Written},
+};
+use super::{
+    Address, Delete, Event, Listing, OpenError, OpenProblem, Page, Put, Storage, StorageError,
 };
 
-/// Keeps records. A clone is another handle on the same store.
+/// Keeps records in a file of this machine, which no other process can open meanwhile, or in memory.
 ///
-/// An acknowledged write is on disk. Writes are committed one at a time in the order in which they were asked for; reads never wait for
-/// them and see the last one committed. The records' rules are not checked here.
-///
-/// # Cancel safety
-///
-/// A write whose future is dropped happens whole or not at all.
+/// An acknowledged write is on disk. Reads never wait for writes and see the last one committed.
 #[derive(Clone, Debug)]
-pub struct Storage {
+pub struct Embedded {
     engine: Arc<Engine>,
-    /// The turn to write, held by the blocking task: writers that wait occupy no thread.
-    turn: Arc<Semaphore>,
+    writes: Arc<Writes>,
 }
 
-// === impl Storage ===
+// === impl Embedded ===
 
-impl Storage {
-    /// Opens the store, and makes a new one where there is none.
-    ///
-    /// The whole file is read and checked, which takes as long as it is big.
+impl Embedded {
+    /// Opens the file at `path`, and makes a new one where there is none. The last `history` changes are remembered, for those who watch
+    /// them and for pages of lists.
     ///
     /// # Errors
     ///
     /// [`OpenError`] says what is wrong with the place and what to do about it.
-    pub async fn open(address: &Address) -> Result<Self, OpenError> {
-        let opened = address.clone();
-        let engine = spawn_blocking(move || Engine::open(&opened))
-            .await
-            .unwrap_or_else(|error| {
-                let problem = OpenProblem::Panicked(error.to_string());
-                Err(OpenError::new(address, problem))
-            })?;
-        Ok(Self::new(engine))
+    pub async fn open(path: &Path, history: u32) -> Result<Self, OpenError> {
+        Self::open_at(Address::Redb(path.to_owned()), history).await
     }
 
-    fn new(engine: Engine) -> Self {
-        Self {
-            engine: Arc::new(engine),
-            turn: Arc::new(Semaphore::new(1)),
+    /// Opens an empty store in memory, which ends with its last handle.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when the engine fails.
+    pub async fn in_memory(history: u32) -> Result<Self, OpenError> {
+        Self::open_at(Address::Memory, history).await
+    }
+
+    async fn open_at(address: Address, history: u32) -> Result<Self, OpenError> {
+        let at = address.clone();
+        let engine = spawn_blocking(move || Engine::open(&at))
+            .await
+            .unwrap_or_else(|error| Err(OpenProblem::Panicked(error.to_string())));
+        match engine {
+            Ok(engine) => Ok(Self::new(engine, history)),
+            Err(problem) => Err(OpenError::new(&address, problem)),
         }
     }
 
-    /// Reads one record.
-    ///
-    /// # Errors
-    ///
-    /// [`StorageError`] when the engine fails.
-    pub async fn get(&self, key: &str) -> Result<Option<Record>, StorageError> {
-        let key = key.to_owned();
-        self.read(move |database| tables::get(database, &key)).await
-    }
-
-    /// Reads records in the byte order of their keys: those that start with `prefix` and, if given, come after the key `after`.
-    ///
-    /// One page is one snapshot; the next page sees what was written in between.
-    ///
-    /// # Errors
-    ///
-    /// [`StorageError`] when the engine fails.
-    pub async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limits: PageLimits,
-    ) -> Result<Page, StorageError> {
-        let prefix = prefix.to_owned();
-        let after = after.map(str::to_owned);
-        self.read(move |database| tables::list(database, &prefix, after.as_deref(), limits))
-            .await
-    }
-
-    /// Creates or replaces a record and answers what is stored now.
-    ///
-    /// # Errors
-    ///
-    /// [`StorageError`] when the engine fails; the previous record is not lost.
-    pub async fn put(
-        &self,
-        key: &str,
-        value: Bytes,
-        content_type: &str,
-        updated_by: &str,
-        now: SystemTime,
-    ) -> Result<Record, StorageError> {
-        let write = Write {
-            key: key.to_owned(),
-            value,
-            content_type: content_type.to_owned(),
-            updated_by: updated_by.to_owned(),
-            now,
-        };
-        self.write(move |database| tables::put(database, write))
-            .await
-    }
-
-    /// Deletes a record and answers the revision of the deletion; nothing when there was none, which takes no revision.
-    ///
-    /// # Errors
-    ///
-    /// [`StorageError`] when the engine fails; the record is not lost.
-    pub async fn delete(&self, key: &str) -> Result<Option<i64>, StorageError> {
-        let key = key.to_owned();
-        self.write(move |database| tables::delete(database, &key))
-            .await
+    fn new(engine: Engine, history: u32) -> Self {
+        let engine = Arc::new(engine);
+        let writes = Arc::new(Writes::new(Arc::clone(&engine), history));
+        Self { engine, writes }
     }
 
     async fn read<T: Send + 'static>(
         &self,
-        operation: impl FnOnce(&Database) -> Result<T, redb::Error> + Send + 'static,
+        operation: impl FnOnce(&Database) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StorageError> {
         let engine = Arc::clone(&self.engine);
         spawn_blocking(move || engine.run(operation))
             .await
-            .unwrap_or(Err(StorageError::Stopping))
+            .unwrap_or(Err(Failure::Refused(StorageError::Stopping)))
+            .map_err(StorageError::from)
+    }
+}
+
+impl Storage for Embedded {
+    async fn get(&self, key: &str) -> Result<Option<Record>, StorageError> {
+        let key = key.to_owned();
+        self.read(move |database| read::get(database, &key)).await
     }
 
-    async fn write<T: Send + 'static>(
-        &self,
-        operation: impl FnOnce(&Database) -> Result<T, redb::Error> + Send + 'static,
-    ) -> Result<T, StorageError> {
-        let turn = Arc::clone(&self.turn)
-            .acquire_owned()
+    async fn list(&self, listing: Listing) -> Result<Page, StorageError> {
+        self.read(move |database| read::list(database, &listing))
             .await
-            .expect("the turn must never be closed");
-        let engine = Arc::clone(&self.engine);
-        // From here on the write happens, whether or not anybody waits for it.
-        spawn_blocking(move || {
-            let _turn = turn;
-            engine.run(operation)
-        })
-        .await
-        .unwrap_or(Err(StorageError::Stopping))
+    }
+
+    async fn put(&self, put: Put) -> Result<Record, StorageError> {
+        match self.writes.write(Write::Put(put)).await? {
+            Written::Put(record) => Ok(record),
+            Written::Delete(_) => unreachable!("a put must be answered as one"),
+        }
+    }
+
+    async fn delete(&self, delete: Delete) -> Result<Option<i64>, StorageError> {
+        match self.writes.write(Write::Delete(delete)).await? {
+            Written::Delete(revision) => Ok(revision),
+            Written::Put(_) => unreachable!("a deletion must be answered as one"),
+        }
+    }
+
+    async fn watch(
+        &self,
+        prefix: &str,
+        start: i64,
+    ) -> Result<BoxStream<'static, Result<Event, StorageError>>, StorageError> {
+        watch::begin(self.clone(), prefix.to_owned(), start).await
+    }
+
+    async fn check(&self) -> Result<(), StorageError> {
+        self.read(|database| layout::Span::of(database).map(drop))
+            .await
     }
 }
 

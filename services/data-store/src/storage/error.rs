@@ -1,4 +1,4 @@
-use std::{error::Error, io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf, sync::Arc};
 
 use super::Address;
 
@@ -70,7 +70,7 @@ pub enum OpenProblem {
 }
 
 /// Why a storage did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StorageError {
     /// The record is not at the expected revision. Nothing was written.
     #[error("the record is at revision {current}, not at the expected one")]
@@ -107,7 +107,7 @@ pub enum StorageError {
     Stopping,
 }
 
-type Cause = Box<dyn Error + Send + Sync>;
+type Cause = Arc<dyn Error + Send + Sync>;
 
 // === impl OpenError ===
 

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use data_store::Storage;
+use data_store::{Embedded, Storage as _};
 
 use crate::support::{Place, open, put};
 
@@ -90,7 +90,7 @@ async fn write_until_killed(path: &Path) {
     }
 }
 
-async fn write(storage: Storage, writer: usize) {
+async fn write(storage: Embedded, writer: usize) {
     for count in 0..WRITES / WRITERS {
         let key = format!("{writer}/{count}");
         let record = put(&storage, &key, key.as_str()).await;

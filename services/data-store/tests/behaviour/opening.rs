@@ -1,13 +1,13 @@
 use std::fs;
 
-use data_store::{OpenProblem, Storage};
+use data_store::{Embedded, OpenProblem};
 use redb::{Database, TableDefinition};
 
 use crate::support::{Place, open, put};
 
 const META: TableDefinition<'static, &str, i64> = TableDefinition::new("meta");
 
-async fn problem(opened: Result<Storage, data_store::OpenError>, place: &Place) -> String {
+async fn problem(opened: Result<Embedded, data_store::OpenError>, place: &Place) -> String {
     let error = opened.unwrap_err();
     let text = error.to_string();
     assert!(
@@ -170,7 +170,7 @@ async fn a_newer_format_is_refused_with_both_versions() {
     transaction
         .open_table(META)
         .unwrap()
-        .insert("format", 2)
+        .insert("format", 3)
         .unwrap();
     transaction.commit().unwrap();
     drop(database);
@@ -178,10 +178,10 @@ async fn a_newer_format_is_refused_with_both_versions() {
     let text = problem(place.open().await, &place).await;
 
     assert!(
-        text.contains("UnknownFormat { found: 2, known: 1 }"),
+        text.contains("UnknownFormat { found: 3, known: 2 }"),
         "{text}"
     );
-    assert!(text.contains("has format version 2"), "{text}");
+    assert!(text.contains("has format version 3"), "{text}");
 }
 
 #[tokio::test]

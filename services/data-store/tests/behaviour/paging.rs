@@ -1,4 +1,4 @@
-use data_store::{PageLimits, Service, Storage};
+use data_store::{Embedded, Listing, PageLimits, Service, Storage as _};
 use proto::{
     datastore::v1::data_store_server::DataStore,
     records::v1::{ListRecordsRequest, ListRecordsResponse},
@@ -7,7 +7,7 @@ use tonic_kube_auth::Clock;
 
 use crate::{
     proof::mk_request,
-    support::{mk_memory, put},
+    support::{delete, mk_memory, put},
 };
 
 const MIB: usize = 1024 * 1024;
@@ -15,7 +15,7 @@ const MIB: usize = 1024 * 1024;
 const MANY_PAGES: usize = 100;
 
 async fn list(
-    service: &Service,
+    service: &Service<Embedded>,
     prefix: &str,
     page_size: i32,
     page_token: String,
@@ -30,7 +30,7 @@ async fn list(
 }
 
 /// Answers the keys of every page.
-async fn pages(service: &Service, prefix: &str, page_size: i32) -> Vec<Vec<String>> {
+async fn pages(service: &Service<Embedded>, prefix: &str, page_size: i32) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     let mut token = String::new();
     while pages.len() < MANY_PAGES {
@@ -44,7 +44,7 @@ async fn pages(service: &Service, prefix: &str, page_size: i32) -> Vec<Vec<Strin
     panic!("the list has no end");
 }
 
-fn mk_service(storage: &Storage) -> Service {
+fn mk_service(storage: &Embedded) -> Service<Embedded> {
     Service::new(storage.clone(), Clock::stopped_at(0))
 }
 
@@ -143,8 +143,14 @@ async fn a_record_larger_than_the_page_comes_alone() {
         records: 10,
         bytes: 10,
     };
+    let listing = Listing {
+        prefix: String::new(),
+        after: None,
+        at: None,
+        limits,
+    };
 
-    let page = storage.list("", None, limits).await.unwrap();
+    let page = storage.list(listing).await.unwrap();
 
     assert_eq!(page.records.len(), 1);
     assert!(page.has_more);
@@ -165,7 +171,7 @@ async fn paging_while_records_come_and_go_stays_in_order_without_duplicates() {
         let keys: Vec<_> = page.records.into_iter().map(|record| record.key).collect();
         let last = keys.last().unwrap().clone();
         // What the page ended with goes, something comes before it, and something right after it.
-        storage.delete(&last).await.unwrap();
+        delete(&storage, &last).await;
         put(&storage, &format!("{}-", keys[0]), "").await;
         put(&storage, &format!("{last}+"), "").await;
         seen.extend(keys);

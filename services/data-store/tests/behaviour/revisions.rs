@@ -1,4 +1,6 @@
-use crate::support::{Place, mk_memory, put};
+use data_store::Storage as _;
+
+use crate::support::{Place, delete, mk_memory, put};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_writers_take_each_revision_once() {
@@ -34,8 +36,8 @@ async fn revisions_go_on_over_deletions_and_a_reopening() {
     let storage = place.open().await.unwrap();
     assert_eq!(put(&storage, "a", "").await.revision, 1);
     assert_eq!(put(&storage, "b", "").await.revision, 2);
-    assert_eq!(storage.delete("b").await.unwrap(), Some(3));
-    assert_eq!(storage.delete("a").await.unwrap(), Some(4));
+    assert_eq!(delete(&storage, "b").await, Some(3));
+    assert_eq!(delete(&storage, "a").await, Some(4));
     drop(storage);
 
     let storage = place.open().await.unwrap();

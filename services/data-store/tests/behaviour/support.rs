@@ -3,9 +3,11 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use data_store::{Address, OpenError, Storage};
+use data_store::{Delete, Embedded, OpenError, Put, Storage as _};
 use proto::records::v1::Record;
 use tempfile::TempDir;
+
+const HISTORY: u32 = 10_000;
 
 /// A file that is removed with the folder it is in.
 pub(crate) struct Place {
@@ -27,23 +29,35 @@ impl Place {
         self.folder().join("records.redb")
     }
 
-    pub(crate) async fn open(&self) -> Result<Storage, OpenError> {
+    pub(crate) async fn open(&self) -> Result<Embedded, OpenError> {
         open(&self.path()).await
     }
 }
 
-pub(crate) async fn open(path: &Path) -> Result<Storage, OpenError> {
-    Storage::open(&Address::Redb(path.to_owned())).await
+pub(crate) async fn open(path: &Path) -> Result<Embedded, OpenError> {
+    Embedded::open(path, HISTORY).await
 }
 
-pub(crate) async fn mk_memory() -> Storage {
-    Storage::open(&Address::Memory).await.unwrap()
+pub(crate) async fn mk_memory() -> Embedded {
+    Embedded::in_memory(HISTORY).await.unwrap()
 }
 
-pub(crate) async fn put(storage: &Storage, key: &str, value: impl Into<Vec<u8>>) -> Record {
-    let value = value.into().into();
-    storage
-        .put(key, value, "text/plain", "somebody", UNIX_EPOCH)
-        .await
-        .unwrap()
+pub(crate) async fn put(storage: &Embedded, key: &str, value: impl Into<Vec<u8>>) -> Record {
+    let put = Put {
+        key: key.to_owned(),
+        value: value.into().into(),
+        content_type: "text/plain".to_owned(),
+        updated_by: "somebody".to_owned(),
+        now: UNIX_EPOCH,
+        expected: None,
+    };
+    storage.put(put).await.unwrap()
+}
+
+pub(crate) async fn delete(storage: &Embedded, key: &str) -> Option<i64> {
+    let delete = Delete {
+        key: key.to_owned(),
+        expected: None,
+    };
+    storage.delete(delete).await.unwrap()
 }

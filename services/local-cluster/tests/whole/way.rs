@@ -62,6 +62,7 @@ async fn grpc_and_http_are_served_on_the_one_port_of_the_api() {
         key: "a".to_owned(),
         value: "over gRPC".into(),
         content_type: "text/plain".to_owned(),
+        expected_revision: None,
     };
     client.put_record(put).await.unwrap();
 

@@ -10,7 +10,8 @@ use redb::{
     backends::{FileBackend, InMemoryBackend},
 };
 
-use super::{Address, OpenError, OpenProblem, StorageError, file, format};
+use super::{failure::Failure, file, layout};
+use crate::storage::{Address, OpenProblem};
 
 /// How much of the file is kept in memory: the engine's own default, 1 GiB, is more than most pods have.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
@@ -20,7 +21,7 @@ type Opener = Box<dyn Fn(Opening) -> Result<Database, OpenProblem> + Send + Sync
 /// Keeps the database open. Everything here blocks.
 ///
 /// After an I/O error, such as a full disk, redb answers nothing more until the database is opened again; so it is closed at once and
-/// opened at the next operation. A panic of redb, which some damages of a file cause, becomes an error.
+/// opened at the next operation. A panic of redb, which some damages of a file cause, becomes an error like that.
 pub(super) struct Engine {
     address: Address,
     opener: Opener,
@@ -39,7 +40,7 @@ pub(super) enum Opening {
 // === impl Engine ===
 
 impl Engine {
-    pub(super) fn open(address: &Address) -> Result<Self, OpenError> {
+    pub(super) fn open(address: &Address) -> Result<Self, OpenProblem> {
         let opener: Opener = match address {
             Address::Redb(path) => {
                 let path = path.clone();
@@ -48,13 +49,16 @@ impl Engine {
                     load(FileBackend::new(file).map_err(redb::Error::from)?)
                 })
             }
-            // Called once: memory has no I/O error.
-            Address::Memory => Box::new(|_| load(InMemoryBackend::new())),
+            // What was in memory is gone once the database on it is closed.
+            Address::Memory => Box::new(|opening| match opening {
+                Opening::First => load(InMemoryBackend::new()),
+                Opening::Again => Err(OpenProblem::FileMissing),
+            }),
         };
         Self::open_with(address, opener)
     }
 
-    pub(super) fn open_with(address: &Address, opener: Opener) -> Result<Self, OpenError> {
+    pub(super) fn open_with(address: &Address, opener: Opener) -> Result<Self, OpenProblem> {
         let engine = Self {
             address: address.clone(),
             opener,
@@ -66,42 +70,43 @@ impl Engine {
 
     pub(super) fn run<T>(
         &self,
-        operation: impl FnOnce(&Database) -> Result<T, redb::Error>,
-    ) -> Result<T, StorageError> {
+        operation: impl FnOnce(&Database) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         if self.read().is_none() {
-            self.reopen(Opening::Again).map_err(StorageError::Reopen)?;
+            self.reopen(Opening::Again).map_err(Failure::Reopen)?;
         }
         let result = match self.read().as_ref() {
             Some(database) => catch_unwind(AssertUnwindSafe(|| operation(database)))
-                .map_err(|panic| StorageError::Panicked(text_of(panic.as_ref())))
-                .and_then(|result| result.map_err(StorageError::from)),
-            None => Err(StorageError::Closed),
+                .unwrap_or_else(|panic| Err(Failure::Panicked(text_of(panic.as_ref())))),
+            None => Err(Failure::Closed),
         };
-        if result.as_ref().is_err_and(StorageError::is_sticky) {
+        if result.as_ref().is_err_and(Failure::is_sticky) {
             self.close();
         }
         result
     }
 
-    fn reopen(&self, opening: Opening) -> Result<(), OpenError> {
+    fn reopen(&self, opening: Opening) -> Result<(), OpenProblem> {
         let mut database = self
             .database
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         if database.is_none() {
             let opened = catch_unwind(AssertUnwindSafe(|| (self.opener)(opening)))
-                .unwrap_or_else(|panic| Err(OpenProblem::Panicked(text_of(panic.as_ref()))))
-                .map_err(|problem| OpenError::new(&self.address, problem))?;
+                .unwrap_or_else(|panic| Err(OpenProblem::Panicked(text_of(panic.as_ref()))))?;
             *database = Some(opened);
         }
         Ok(())
     }
 
     fn close(&self) {
-        self.database
+        let mut database = self
+            .database
             .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+            .unwrap_or_else(PoisonError::into_inner);
+        let closing = database.take();
+        // After a panic of redb, closing may panic as well; there is nothing left to save.
+        let _closed = catch_unwind(AssertUnwindSafe(|| drop(closing)));
     }
 
     // A poisoned lock guards nothing half done: the database is either there or not.
@@ -128,7 +133,7 @@ pub(super) fn load(backend: impl StorageBackend) -> Result<Database, OpenProblem
         .set_check_integrity_on_open(true)
         .create_with_backend(backend)
         .map_err(redb::Error::from)?;
-    format::prepare(&database)?;
+    layout::prepare(&database)?;
     Ok(database)
 }
 

@@ -1,61 +1,118 @@
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::{SystemTime, UNIX_EPOCH},
+use std::{pin::pin, time::UNIX_EPOCH};
+
+use futures::StreamExt as _;
+use redb::{ReadableDatabase as _, ReadableTableMetadata as _};
+
+use super::{
+    Embedded,
+    layout::{LOG, VERSIONS},
 };
+use crate::storage::{Delete, Event, Put, Storage as _, StorageError};
 
-use super::Storage;
-use crate::storage::Address;
-
-async fn mk_storage() -> Storage {
-    Storage::open(&Address::Memory).await.unwrap()
+fn mk_put(key: &str, value: &'static str) -> Put {
+    Put {
+        key: key.to_owned(),
+        value: value.into(),
+        content_type: "text/plain".to_owned(),
+        updated_by: "somebody".to_owned(),
+        now: UNIX_EPOCH,
+        expected: None,
+    }
 }
 
-fn now() -> SystemTime {
-    UNIX_EPOCH
-}
-
-/// Begins a write and hangs up.
-async fn begin_and_drop(write: impl Future) {
-    let mut write = pin!(write);
-    poll_fn(|cx| {
-        let _pending = write.as_mut().poll(cx);
-        Poll::Ready(())
-    })
-    .await;
+async fn mk_storage() -> Embedded {
+    Embedded::in_memory(10).await.unwrap()
 }
 
 #[tokio::test]
-async fn a_write_that_has_its_turn_happens_whole_though_its_caller_is_gone() {
+async fn a_change_is_forgotten_after_as_many_others_as_the_history_holds() {
     let storage = mk_storage().await;
+    for n in 1..=25 {
+        storage
+            .put(mk_put(&format!("{}", n % 3), ""))
+            .await
+            .unwrap();
+    }
 
-    begin_and_drop(storage.put("a", "1".into(), "text/plain", "somebody", now())).await;
-    let next = storage.put("b", "2".into(), "text/plain", "somebody", now());
+    for start in 1..=15 {
+        let watch = storage.watch("", start).await.err().unwrap();
+        assert!(
+            matches!(watch, StorageError::HistoryGone { oldest: 16 }),
+            "{start}: {watch:?}"
+        );
+    }
+    let told = storage.watch("", 16).await.unwrap().take(11);
 
-    assert_eq!(next.await.unwrap().revision, 2);
-    let record = storage.get("a").await.unwrap().unwrap();
-    assert_eq!((record.revision, record.value), (1, "1".into()));
+    let revisions: Vec<_> = told.map(|event| event.unwrap().revision()).collect().await;
+    assert_eq!(revisions, (15..=25).collect::<Vec<_>>());
 }
 
 #[tokio::test]
-async fn a_write_that_waits_for_its_turn_never_happens_once_its_caller_is_gone() {
+async fn forgetting_leaves_one_row_for_each_record_and_none_for_a_deleted_one() {
     let storage = mk_storage().await;
-    let turn = Arc::clone(&storage.turn).acquire_owned().await.unwrap();
+    for n in 1..=50 {
+        storage
+            .put(mk_put(&format!("{}", n % 3), ""))
+            .await
+            .unwrap();
+    }
+    let deleted = Delete {
+        key: "0".to_owned(),
+        expected: None,
+    };
+    storage.delete(deleted).await.unwrap();
+    for _ in 0..10 {
+        storage.put(mk_put("1", "")).await.unwrap();
+    }
 
-    begin_and_drop(storage.put("a", "1".into(), "text/plain", "somebody", now())).await;
-    drop(turn);
-    let next = storage.put("b", "2".into(), "text/plain", "somebody", now());
+    let rows = storage.engine.run(|database| {
+        let transaction = database.begin_read()?;
+        let log = transaction
+            .open_table(LOG)?
+            .len()
+            .map_err(redb::Error::from)?;
+        let versions = transaction
+            .open_table(VERSIONS)?
+            .len()
+            .map_err(redb::Error::from)?;
+        Ok((log, versions))
+    });
 
-    assert_eq!(next.await.unwrap().revision, 1);
-    assert_eq!(storage.get("a").await.unwrap(), None);
+    // Of 1: the ten that are remembered and the one before. Of 2: one.
+    assert_eq!(rows.unwrap(), (10, 12));
 }
 
 #[tokio::test]
-async fn reads_do_not_wait_for_a_write() {
+async fn a_quiet_watch_is_told_where_it_is_now_and_then() {
     let storage = mk_storage().await;
-    let _turn = Arc::clone(&storage.turn).acquire_owned().await.unwrap();
+    let mut watch = storage.watch("quiet", 0).await.unwrap();
+    assert_eq!(watch.next().await.unwrap().unwrap().revision(), 0);
+    let mut next = pin!(watch.next());
 
-    assert_eq!(storage.get("a").await.unwrap(), None);
+    let mut writes = 0;
+    let told = loop {
+        tokio::select! {
+            biased;
+            told = next.as_mut() => break told.unwrap().unwrap(),
+            put = storage.put(mk_put("loud", "")) => writes = put.unwrap().revision,
+        }
+    };
+
+    assert!(matches!(told, Event::Bookmark { revision } if revision > 1_000));
+    assert!(told.revision() <= writes);
+}
+
+#[tokio::test]
+async fn a_watch_that_falls_behind_the_history_ends_with_the_oldest_revision_there_is() {
+    let storage = mk_storage().await;
+    let mut watch = storage.watch("", 0).await.unwrap();
+    assert_eq!(watch.next().await.unwrap().unwrap().revision(), 0);
+    for _ in 0..11 {
+        storage.put(mk_put("a", "")).await.unwrap();
+    }
+
+    let end = watch.next().await.unwrap();
+
+    assert!(matches!(end, Err(StorageError::HistoryGone { oldest: 2 })));
+    assert!(watch.next().await.is_none());
 }

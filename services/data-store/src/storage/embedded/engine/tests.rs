@@ -8,12 +8,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use redb::{StorageBackend, backends::InMemoryBackend};
+use redb::{ReadableTable as _, StorageBackend, backends::InMemoryBackend};
 
 use super::{Engine, Opening, load};
 use crate::storage::{
-    Address, StorageError,
-    tables::{self, Write},
+    Address, Delete, OpenProblem, Put, StorageError,
+    embedded::{
+        apply::apply,
+        failure::Failure,
+        layout::VERSIONS,
+        read,
+        writes::{Write, Written},
+    },
 };
 
 /// A disk that outlives the databases on it, can be full or broken, and can lose its power.
@@ -86,22 +92,35 @@ impl StorageBackend for Disk {
     }
 }
 
-fn put(engine: &Engine, key: &str, value: impl Into<Bytes>) -> Result<i64, StorageError> {
-    let write = Write {
+fn write(engine: &Engine, write: &Write) -> Result<Written, Failure> {
+    let (mut answers, _span) = engine.run(|database| apply(database, [write].into_iter(), 10))?;
+    answers.remove(0).map_err(Failure::Refused)
+}
+
+fn put(engine: &Engine, key: &str, value: impl Into<Bytes>) -> Result<i64, Failure> {
+    let put = Put {
         key: key.to_owned(),
         value: value.into(),
         content_type: "text/plain".to_owned(),
         updated_by: "somebody".to_owned(),
         now: UNIX_EPOCH,
+        expected: None,
     };
-    engine
-        .run(|database| tables::put(database, write))
-        .map(|record| record.revision)
+    match write(engine, &Write::Put(put))? {
+        Written::Put(record) => Ok(record.revision),
+        Written::Delete(_) => unreachable!(),
+    }
 }
 
-fn value_of(engine: &Engine, key: &str) -> Result<Option<Bytes>, StorageError> {
+fn delete(engine: &Engine, key: &str) {
+    let key = key.to_owned();
+    let expected = None;
+    write(engine, &Write::Delete(Delete { key, expected })).unwrap();
+}
+
+fn value_of(engine: &Engine, key: &str) -> Result<Option<Bytes>, Failure> {
     engine
-        .run(|database| tables::get(database, key))
+        .run(|database| read::get(database, key))
         .map(|record| record.map(|record| record.value))
 }
 
@@ -111,9 +130,7 @@ fn an_acknowledged_write_survives_a_power_cut() {
     let engine = disk.engine();
     put(&engine, "a", "1").unwrap();
     put(&engine, "b", "2").unwrap();
-    engine
-        .run(|database| tables::delete(database, "a"))
-        .unwrap();
+    delete(&engine, "a");
 
     let engine = disk.after_a_power_cut().engine();
 
@@ -133,7 +150,7 @@ fn a_full_disk_loses_nothing_and_stops_no_reads() {
     let meanwhile = value_of(&engine, "a").unwrap();
     disk.is_full.store(false, Ordering::SeqCst);
 
-    assert!(matches!(full, StorageError::Engine(_)), "{full:?}");
+    assert!(matches!(StorageError::from(full), StorageError::Full(_)));
     assert_eq!(meanwhile, Some("before".into()));
     assert_eq!(put(&engine, "a", vec![0; 1_000_000]).unwrap(), 2);
 }
@@ -150,7 +167,7 @@ fn the_database_is_opened_again_once_the_disk_works() {
     disk.is_broken.store(false, Ordering::SeqCst);
     let revision = put(&engine, "b", "after").unwrap();
 
-    assert!(matches!(closed, StorageError::Reopen(_)), "{closed:?}");
+    assert!(matches!(closed, Failure::Reopen(_)), "{closed:?}");
     assert_eq!(revision, 2);
     assert_eq!(value_of(&engine, "a").unwrap(), Some("before".into()));
 }
@@ -160,7 +177,7 @@ fn an_error_that_passes_does_not_close_the_database() {
     let disk = Disk::default();
     let engine = disk.engine();
 
-    let failed = engine.run(|_| Err::<(), _>(redb::Error::Corrupted("one record".to_owned())));
+    let failed = engine.run(|_| Err::<(), _>(Failure::damaged("one record")));
 
     failed.unwrap_err();
     put(&engine, "a", "after").unwrap();
@@ -168,16 +185,31 @@ fn an_error_that_passes_does_not_close_the_database() {
 }
 
 #[test]
-fn a_panic_of_the_engine_is_an_error() {
-    let engine = Disk::default().engine();
+fn a_panic_of_the_engine_is_an_error_and_opens_the_database_again() {
+    let disk = Disk::default();
+    let engine = disk.engine();
+    put(&engine, "a", "before").unwrap();
 
-    let error = engine.run(|_| -> Result<(), redb::Error> { panic!("broken page") });
+    let error = engine.run(|_| -> Result<(), Failure> { panic!("broken page") });
 
     assert_eq!(
         error.unwrap_err().to_string(),
         "the storage engine panicked: broken page"
     );
-    put(&engine, "a", "after").unwrap();
+    // What redb held while it panicked is let go of: the database is opened again.
+    assert_eq!(value_of(&engine, "a").unwrap(), Some("before".into()));
+    assert_eq!(disk.openings.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn what_was_in_memory_is_not_forgotten_in_silence() {
+    let engine = Engine::open(&Address::Memory).unwrap();
+    put(&engine, "a", "1").unwrap();
+
+    let _panicked = engine.run(|_| -> Result<(), Failure> { panic!("broken page") });
+
+    let failure = value_of(&engine, "a").unwrap_err();
+    assert!(matches!(failure, Failure::Reopen(OpenProblem::FileMissing)));
 }
 
 #[test]
@@ -190,21 +222,27 @@ fn a_panic_while_opening_is_an_error() {
 }
 
 #[test]
-fn a_record_that_does_not_decode_is_an_error_and_stays_where_it_is() {
+fn a_damaged_record_is_an_error_until_it_is_written_again() {
     let engine = Disk::default().engine();
-    let garbage: &[u8] = b"\xff\xff";
+    put(&engine, "a", "1").unwrap();
+    put(&engine, "b", "2").unwrap();
     engine
         .run(|database| {
             let transaction = database.begin_write()?;
-            transaction
-                .open_table(crate::storage::format::RECORDS)?
-                .insert("a", garbage)?;
+            {
+                let mut versions = transaction.open_table(VERSIONS)?;
+                let mut row = versions.get(("a", 1))?.unwrap().value().to_vec();
+                row[5] ^= 1;
+                versions.insert(("a", 1), row.as_slice())?;
+            }
             Ok(transaction.commit()?)
         })
         .unwrap();
 
-    value_of(&engine, "a").unwrap_err();
-    put(&engine, "a", "new").unwrap_err();
+    let damaged = StorageError::from(value_of(&engine, "a").unwrap_err());
 
-    assert!(value_of(&engine, "a").is_err(), "it was not replaced");
+    assert!(matches!(damaged, StorageError::Damaged(_)), "{damaged:?}");
+    assert_eq!(value_of(&engine, "b").unwrap(), Some("2".into()));
+    put(&engine, "a", "new").unwrap();
+    assert_eq!(value_of(&engine, "a").unwrap(), Some("new".into()));
 }
