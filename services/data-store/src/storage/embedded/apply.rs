@@ -15,8 +15,8 @@ use crate::storage::{Delete, Put, StorageError};
 /// How many revisions beyond those it adds itself a commit may forget: so the history gets shorter step by step when it is to be shorter.
 const FORGET_MORE: i64 = 100;
 
-/// What came of each write, and the revisions the database remembers now.
-pub(super) type Applied = (Vec<Result<Written, StorageError>>, Span);
+/// What came of each write, in their order.
+pub(super) type Answers = Vec<Result<Written, StorageError>>;
 
 type Stored<'a> = (i64, AccessGuard<'a, &'static [u8]>);
 
@@ -32,7 +32,7 @@ pub(super) fn apply<'a>(
     database: &Database,
     writes: impl Iterator<Item = &'a Write>,
     history: u32,
-) -> Result<Applied, Failure> {
+) -> Result<Answers, Failure> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     let before = Span::before(&transaction)?;
@@ -48,14 +48,14 @@ pub(super) fn apply<'a>(
     if tables.span == before {
         drop(tables);
         transaction.abort().map_err(redb::Error::from)?;
-        return Ok((answers, before));
+        return Ok(answers);
     }
     tables.forget(history, tables.span.last - before.last + FORGET_MORE)?;
     let span = tables.span;
     drop(tables);
     span.save(&transaction)?;
     transaction.commit()?;
-    Ok((answers, span))
+    Ok(answers)
 }
 
 // === impl Tables ===

@@ -84,7 +84,7 @@ async fn forgetting_leaves_one_row_for_each_record_and_none_for_a_deleted_one() 
 
 #[tokio::test]
 async fn a_quiet_watch_is_told_where_it_is_now_and_then() {
-    let storage = mk_storage().await;
+    let storage = Embedded::in_memory(10_000).await.unwrap();
     let mut watch = storage.watch("quiet", 0).await.unwrap();
     assert_eq!(watch.next().await.unwrap().unwrap().revision(), 0);
     let mut next = pin!(watch.next());

@@ -9,7 +9,10 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use super::{apply::apply, engine::Engine};
+use super::{
+    apply::{Answers, apply},
+    engine::Engine,
+};
 use crate::storage::{Delete, Put, StorageError};
 
 /// How much may wait to be written, in units of [`UNIT`] bytes; further writers wait until there is room.
@@ -99,9 +102,18 @@ impl Writes {
         !mem::replace(&mut queue.is_served, true)
     }
 
-    fn commit_all(&self) {
-        while let Some(batch) = self.next_batch() {
-            self.commit(batch);
+    /// Commits until nothing waits.
+    fn commit_all(self: Arc<Self>) {
+        let mut batch = self.next_batch();
+        while let Some(committing) = batch {
+            let answers = self.commit(&committing);
+            batch = self.next_batch();
+            if batch.is_none() {
+                // Whoever drops the last handle once this is answered finds the file free to be opened.
+                drop(self);
+                return answer(committing, answers);
+            }
+            answer(committing, answers);
         }
     }
 
@@ -113,26 +125,17 @@ impl Writes {
         queue.is_served.then_some(batch)
     }
 
-    fn commit(&self, batch: Vec<Waiting>) {
+    fn commit(&self, batch: &[Waiting]) -> Answers {
         let writes = || batch.iter().map(|waiting| &waiting.write);
         let applied = self
             .engine
             .run(|database| apply(database, writes(), self.history));
         // Also after a failure: the commit may have happened.
         self.commits.send_replace(());
-        match applied {
-            Ok((answers, _span)) => {
-                for (waiting, answer) in batch.into_iter().zip(answers) {
-                    waiting.answer(answer);
-                }
-            }
-            Err(failure) => {
-                let error = StorageError::from(failure);
-                for waiting in batch {
-                    waiting.answer(Err(error.clone()));
-                }
-            }
-        }
+        applied.unwrap_or_else(|failure| {
+            let error = StorageError::from(failure);
+            batch.iter().map(|_| Err(error.clone())).collect()
+        })
     }
 
     // What a poisoned lock guards is still a queue.
@@ -159,12 +162,10 @@ impl Write {
     }
 }
 
-// === impl Waiting ===
-
-impl Waiting {
-    fn answer(self, answer: Result<Written, StorageError>) {
+fn answer(batch: Vec<Waiting>, answers: Answers) {
+    for (waiting, answer) in batch.into_iter().zip(answers) {
         // Whoever hung up does not want to know.
-        let _gone = self.answer.send(answer);
+        let _gone = waiting.answer.send(answer);
     }
 }
 

@@ -93,7 +93,7 @@ impl StorageBackend for Disk {
 }
 
 fn write(engine: &Engine, write: &Write) -> Result<Written, Failure> {
-    let (mut answers, _span) = engine.run(|database| apply(database, [write].into_iter(), 10))?;
+    let mut answers = engine.run(|database| apply(database, [write].into_iter(), 10))?;
     answers.remove(0).map_err(Failure::Refused)
 }
 

@@ -1,6 +1,7 @@
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
+    sync::Arc,
     task::Poll,
     time::UNIX_EPOCH,
 };
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use futures::future::{join, join_all};
 use proto::records::v1::Record;
 
+use super::{Waiting, answer};
 use crate::storage::{Embedded, Put, Storage as _, StorageError};
 
 fn mk_put(key: &str, value: &'static str) -> Put {
@@ -29,6 +31,11 @@ async fn mk_storage() -> Embedded {
 /// Has nobody serve the queue but this test.
 fn hold(storage: &Embedded) {
     storage.writes.queue().is_served = true;
+}
+
+fn answer_all(storage: &Embedded, batch: Vec<Waiting>) {
+    let answers = storage.writes.commit(&batch);
+    answer(batch, answers);
 }
 
 /// Begins something, as far as it goes without waiting.
@@ -56,7 +63,7 @@ async fn writes_that_wait_together_share_one_commit() {
 
     let batch = storage.writes.next_batch().unwrap();
     assert_eq!(batch.len(), 100);
-    storage.writes.commit(batch);
+    answer_all(&storage, batch);
 
     let revisions: Vec<_> = writes
         .await
@@ -76,7 +83,7 @@ async fn a_write_whose_caller_is_gone_before_its_commit_never_happens() {
     begin(stays.as_mut()).await;
 
     drop(gone);
-    storage.writes.commit_all();
+    Arc::clone(&storage.writes).commit_all();
 
     assert_eq!(stays.await.unwrap().revision, 1);
     assert_eq!(value_of(&storage, "a").await, None);
@@ -91,7 +98,7 @@ async fn a_write_whose_caller_is_gone_after_its_commit_began_happens_whole() {
 
     let batch = storage.writes.next_batch().unwrap();
     drop(gone);
-    storage.writes.commit(batch);
+    answer_all(&storage, batch);
 
     assert_eq!(value_of(&storage, "a").await.unwrap().value, "1");
 }
@@ -107,7 +114,7 @@ async fn a_refused_write_leaves_those_beside_it_alone() {
     let mut writes = pin!(join(storage.put(refused), storage.put(mk_put("b", "2"))));
     begin(writes.as_mut()).await;
 
-    storage.writes.commit_all();
+    Arc::clone(&storage.writes).commit_all();
 
     let (refused, written) = writes.await;
     assert!(matches!(refused, Err(StorageError::Differs { current: 0 })));
@@ -128,7 +135,7 @@ async fn writers_wait_while_there_is_no_room_in_the_queue() {
 
     let batch = storage.writes.next_batch().unwrap();
     let waited = batch.len();
-    storage.writes.commit(batch);
+    answer_all(&storage, batch);
 
     // 32 MiB, less a little for each.
     assert_eq!(waited, 31);
