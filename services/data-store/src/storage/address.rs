@@ -38,7 +38,7 @@ impl FromStr for Address {
     fn from_str(given: &str) -> Result<Self, Self::Err> {
         match given.split_once(':') {
             Some(("redb", path)) if !path.is_empty() => Ok(Self::Redb(PathBuf::from(path))),
-            Some(("etcd", rest)) => Ok(Self::Etcd(rest.parse().map_err(Problem::Etcd)?)),
+            Some(("etcd", rest)) => Ok(Self::Etcd(EtcdAddress::parse(rest).map_err(Problem::Etcd)?)),
             Some(("memory", "")) => Ok(Self::Memory),
             Some(_) | None => Err(Problem::Engine(given.to_owned()).into()),
         }

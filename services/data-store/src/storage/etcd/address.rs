@@ -1,4 +1,4 @@
-use std::{fmt, mem, path::PathBuf, str::FromStr};
+use std::{fmt, path::PathBuf};
 
 use tonic::transport::Uri;
 
@@ -89,10 +89,9 @@ struct Options<'a> {
 
 // === impl EtcdAddress ===
 
-impl FromStr for EtcdAddress {
-    type Err = EtcdAddressError;
-
-    fn from_str(given: &str) -> Result<Self, Self::Err> {
+impl EtcdAddress {
+    /// Reads what follows `etcd:`.
+    pub(in crate::storage) fn parse(given: &str) -> Result<Self, EtcdAddressError> {
         let (members, options) = match given.split_once('?') {
             Some((members, options)) => (members, Some(options)),
             None => (given, None),
@@ -135,7 +134,7 @@ impl<'a> Options<'a> {
             "password" => return Err(EtcdAddressError::Password),
             unknown => return Err(EtcdAddressError::UnknownOption(unknown.to_owned())),
         };
-        match mem::replace(place, Some(value)) {
+        match place.replace(value) {
             None => Ok(()),
             Some(_) => Err(EtcdAddressError::Twice(name.to_owned())),
         }

@@ -177,7 +177,7 @@ impl Failures {
     /// Counts one more and says how long to wait: not at all, until every member had its turn.
     fn pause(&mut self, members: usize) -> Duration {
         self.count += 1;
-        if self.count % members > 0 {
+        if !self.count.is_multiple_of(members) {
             return Duration::ZERO;
         }
         let (least, most) = PAUSES;

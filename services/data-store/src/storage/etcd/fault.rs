@@ -119,6 +119,17 @@ impl Fault {
         Self::new(Kind::Silent, Silence(patience))
     }
 
+    /// Whatever became of a question that came before a call, the call did not begin.
+    pub(super) fn of_a_question(self) -> Self {
+        match self.kind {
+            Kind::Unclear => Self {
+                kind: Kind::NotBegun,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     pub(super) fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
         self.cause.as_ref()
     }

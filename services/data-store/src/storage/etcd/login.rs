@@ -1,7 +1,6 @@
 //! Who we are to etcd: a token, asked for when it is first needed and again when it is refused.
 
 use std::{
-    error::Error,
     fmt, io,
     path::PathBuf,
     sync::{PoisonError, RwLock},
@@ -120,7 +119,7 @@ impl Login {
                 tracing::warn!("Etcd asks nobody who it is, and lets everybody in");
                 Ok(None)
             }
-            Err(status) => Err(not_a_write(status.into())),
+            Err(status) => Err(Fault::from(status).of_a_question()),
         }
     }
 }
@@ -151,13 +150,4 @@ fn sendable(token: &str) -> Result<MetadataValue<Ascii>, Fault> {
 
 fn asks_nobody(status: &Status) -> bool {
     status.message() == "etcdserver: authentication is not enabled"
-}
-
-/// Whatever became of this question, the call it was for did not begin.
-fn not_a_write(fault: Fault) -> Fault {
-    let kind = match fault.kind {
-        Kind::Unclear => Kind::NotBegun,
-        kind => kind,
-    };
-    Fault { kind, ..fault }
 }

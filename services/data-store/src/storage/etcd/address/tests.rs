@@ -3,11 +3,11 @@ use std::path::PathBuf;
 use super::{EtcdAddress, Tls, User};
 
 fn mk_address(given: &str) -> EtcdAddress {
-    given.parse().unwrap()
+    EtcdAddress::parse(given).unwrap()
 }
 
 fn refusal(given: &str) -> String {
-    given.parse::<EtcdAddress>().unwrap_err().to_string()
+    EtcdAddress::parse(given).unwrap_err().to_string()
 }
 
 #[test]
