@@ -110,7 +110,7 @@ async fn a_token_that_is_forgotten_is_asked_for_again() {
     guarded.server.restart().await;
 
     put(&storage, "key").await;
-    watch(&storage, 0).await;
+    let _begun = watch(&storage, 0).await;
 }
 
 #[tokio::test]

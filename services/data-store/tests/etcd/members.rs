@@ -22,7 +22,7 @@ async fn a_member_that_refuses_connections_is_passed_over() {
 
     put(&storage, "key").await;
     assert!(storage.get("key").await.unwrap().is_some());
-    watch(&storage, 0).await;
+    let _begun = watch(&storage, 0).await;
 }
 
 #[tokio::test]
@@ -101,13 +101,15 @@ async fn a_restart_is_waited_for() {
     let mut server = EtcdServer::start().await;
     let storage = open(&server.address("/a")).await;
     let mut events = watch(&storage, 0).await;
-    put(&storage, "key").await;
+    let before = put(&storage, "key").await;
     change(&mut events).await;
 
     server.kill();
-    let (written, ()) = tokio::join!(put(&storage, "key"), server.restart());
+    let (read, ()) = tokio::join!(storage.get("key"), server.restart());
 
-    assert_eq!(change(&mut events).await, Event::Put(written));
+    assert_eq!(read.unwrap(), Some(before));
+    let after = put(&storage, "key").await;
+    assert_eq!(change(&mut events).await, Event::Put(after));
 }
 
 #[tokio::test]
