@@ -29,6 +29,11 @@ pub mod api {
     }
 }
 
+/// The part of etcd's v3 API that the data store speaks, as its client. The names are etcd's.
+pub mod etcd {
+    tonic::include_proto!("etcdserverpb");
+}
+
 /// The longest value of a record, in bytes, unless an operator says otherwise.
 pub const MAX_VALUE: usize = 1024 * 1024;
 

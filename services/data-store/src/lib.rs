@@ -17,18 +17,24 @@ mod standing;
 mod storage;
 mod stored;
 
+use std::pin::Pin;
+
 use prometheus_client::registry::Registry;
 use proto::datastore::v1::data_store_server::SERVICE_NAME;
-use runtime::{Bound, CancellationToken, Problems, Readiness};
-use tonic::service::LayerExt as _;
-use tonic_kube_auth::{AllowList, Audience, AuthLayer, Cached, Clock, ServerMetrics};
+use runtime::{Bound, CancellationToken, Condition, Problems, Readiness};
+use tonic::service::{LayerExt as _, RoutesBuilder};
+use tonic_kube_auth::{
+    AllowList, Audience, AuthLayer, Cached, Clock, ServerMetrics, TokenReviewer,
+};
 
 pub use config::Config;
 pub use service::Service;
 pub use storage::{
-    Address, AddressError, Delete, Embedded, Event, Listing, OpenError, OpenProblem, Page,
-    PageLimits, Put, Storage, StorageError,
+    Address, AddressError, Delete, Embedded, Etcd, EtcdAddress, Event, Listing, OpenError,
+    OpenProblem, Page, PageLimits, Put, Storage, StorageError,
 };
+
+type Auth = AuthLayer<TokenReviewer, AllowList>;
 
 // === impl Config ===
 
@@ -86,14 +92,10 @@ impl Config {
             readiness.condition("storage"),
         );
         let stopping = CancellationToken::new();
+        let limits = (self.max_value, stopping.clone());
         let stored = match storage {
-            Opened::Embedded(storage) => {
-                let service = Service::new(storage.clone(), Clock::system())
-                    .with_max_value(self.max_value)
-                    .with_stop(stopping.clone());
-                routes.add_service(auth.named_layer(service.into_server()));
-                stored::follow(storage, stored)
-            }
+            Opened::Embedded(storage) => add(&mut routes, &auth, storage, limits, stored),
+            Opened::Etcd(storage) => add(&mut routes, &auth, storage, limits, stored),
         };
         let router = routes.routes().into_axum_router().merge(http::routes(auth));
         Ok(
@@ -109,6 +111,7 @@ impl Config {
 /// A storage that was opened, of one engine or the other.
 enum Opened {
     Embedded(Embedded),
+    Etcd(Etcd),
 }
 
 // === impl Opened ===
@@ -118,6 +121,22 @@ impl Opened {
         match address {
             Address::Redb(path) => Embedded::open(path, history).await.map(Self::Embedded),
             Address::Memory => Embedded::in_memory(history).await.map(Self::Embedded),
+            Address::Etcd(address) => Etcd::open(address).await.map(Self::Etcd),
         }
     }
+}
+
+/// Has the methods of the contract answered out of `storage`, behind the check, and answers the task that tells whether it can be read.
+fn add<S: Storage>(
+    routes: &mut RoutesBuilder,
+    auth: &Auth,
+    storage: S,
+    (max_value, stop): (usize, CancellationToken),
+    condition: Condition,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    let service = Service::new(storage.clone(), Clock::system())
+        .with_max_value(max_value)
+        .with_stop(stop);
+    routes.add_service(auth.named_layer(service.into_server()));
+    Box::pin(stored::follow(storage, condition))
 }

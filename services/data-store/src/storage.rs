@@ -10,6 +10,7 @@
 mod address;
 mod embedded;
 mod error;
+mod etcd;
 mod event;
 mod page;
 
@@ -22,6 +23,7 @@ use proto::records::v1::Record;
 pub use address::{Address, AddressError};
 pub use embedded::Embedded;
 pub use error::{OpenError, OpenProblem, StorageError};
+pub use etcd::{Etcd, EtcdAddress};
 pub use event::Event;
 pub use page::{Listing, Page, PageLimits};
 

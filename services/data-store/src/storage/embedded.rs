@@ -52,7 +52,11 @@ impl Embedded {
     ///
     /// [`OpenError`] says what is wrong with the place and what to do about it.
     pub async fn open(path: &Path, history: u32) -> Result<Self, OpenError> {
-        Self::open_at(Address::Redb(path.to_owned()), history).await
+        let file = path.to_owned();
+        let engine = off_thread(move || Engine::in_file(file)).await;
+        engine
+            .map(|engine| Self::new(engine, history))
+            .map_err(|problem| OpenError::new(&Address::Redb(path.to_owned()), problem))
     }
 
     /// Opens an empty store in memory, which ends with its last handle.
@@ -61,18 +65,10 @@ impl Embedded {
     ///
     /// [`OpenError`] when the engine fails.
     pub async fn in_memory(history: u32) -> Result<Self, OpenError> {
-        Self::open_at(Address::Memory, history).await
-    }
-
-    async fn open_at(address: Address, history: u32) -> Result<Self, OpenError> {
-        let at = address.clone();
-        let engine = spawn_blocking(move || Engine::open(&at))
-            .await
-            .unwrap_or_else(|error| Err(OpenProblem::Panicked(error.to_string())));
-        match engine {
-            Ok(engine) => Ok(Self::new(engine, history)),
-            Err(problem) => Err(OpenError::new(&address, problem)),
-        }
+        let engine = off_thread(Engine::in_memory).await;
+        engine
+            .map(|engine| Self::new(engine, history))
+            .map_err(|problem| OpenError::new(&Address::Memory, problem))
     }
 
     fn new(engine: Engine, history: u32) -> Self {
@@ -130,6 +126,14 @@ impl Storage for Embedded {
         self.read(|database| layout::Span::of(database).map(drop))
             .await
     }
+}
+
+async fn off_thread(
+    open: impl FnOnce() -> Result<Engine, OpenProblem> + Send + 'static,
+) -> Result<Engine, OpenProblem> {
+    spawn_blocking(open)
+        .await
+        .unwrap_or_else(|error| Err(OpenProblem::Panicked(error.to_string())))
 }
 
 #[cfg(test)]

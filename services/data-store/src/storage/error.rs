@@ -64,6 +64,20 @@ pub enum OpenProblem {
     /// The file could not be read or written.
     #[error("the file cannot be read or written; see to the disk, or choose another path")]
     Io(#[source] io::Error),
+    /// A file that the address names cannot be read.
+    #[error("{} cannot be read; mount it, or let this process's user read it", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file that the address names holds no certificate.
+    #[error("{} holds no certificate; give a file of PEM", .0.display())]
+    NoCertificate(PathBuf),
+    /// The certificates or the key cannot be used.
+    #[error("TLS is not possible with these certificates and this key; see to their files")]
+    Tls(#[source] Box<dyn Error + Send + Sync>),
     /// The engine failed in another way.
     #[error("the storage engine failed")]
     Engine(#[source] Box<redb::Error>),

@@ -2,6 +2,7 @@ use std::{
     any::Any,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::{PoisonError, RwLock, RwLockReadGuard},
 };
 
@@ -11,7 +12,7 @@ use redb::{
 };
 
 use super::{failure::Failure, file, layout};
-use crate::storage::{Address, OpenProblem};
+use crate::storage::OpenProblem;
 
 /// How much of the file is kept in memory: the engine's own default, 1 GiB, is more than most pods have.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
@@ -23,7 +24,6 @@ type Opener = Box<dyn Fn(Opening) -> Result<Database, OpenProblem> + Send + Sync
 /// After an I/O error, such as a full disk, redb answers nothing more until the database is opened again; so it is closed at once and
 /// opened at the next operation. A panic of redb, which some damages of a file cause, becomes an error like that.
 pub(super) struct Engine {
-    address: Address,
     opener: Opener,
     /// Read by operations, written to close and open; nothing while closed.
     database: RwLock<Option<Database>>,
@@ -40,27 +40,23 @@ pub(super) enum Opening {
 // === impl Engine ===
 
 impl Engine {
-    pub(super) fn open(address: &Address) -> Result<Self, OpenProblem> {
-        let opener: Opener = match address {
-            Address::Redb(path) => {
-                let path = path.clone();
-                Box::new(move |opening| {
-                    let file = file::open(&path, opening == Opening::First)?;
-                    load(FileBackend::new(file).map_err(redb::Error::from)?)
-                })
-            }
-            // What was in memory is gone once the database on it is closed.
-            Address::Memory => Box::new(|opening| match opening {
-                Opening::First => load(InMemoryBackend::new()),
-                Opening::Again => Err(OpenProblem::FileMissing),
-            }),
-        };
-        Self::open_with(address, opener)
+    pub(super) fn in_file(path: PathBuf) -> Result<Self, OpenProblem> {
+        Self::open_with(Box::new(move |opening| {
+            let file = file::open(&path, opening == Opening::First)?;
+            load(FileBackend::new(file).map_err(redb::Error::from)?)
+        }))
     }
 
-    pub(super) fn open_with(address: &Address, opener: Opener) -> Result<Self, OpenProblem> {
+    pub(super) fn in_memory() -> Result<Self, OpenProblem> {
+        // What was in memory is gone once the database on it is closed.
+        Self::open_with(Box::new(|opening| match opening {
+            Opening::First => load(InMemoryBackend::new()),
+            Opening::Again => Err(OpenProblem::FileMissing),
+        }))
+    }
+
+    pub(super) fn open_with(opener: Opener) -> Result<Self, OpenProblem> {
         let engine = Self {
-            address: address.clone(),
             opener,
             database: RwLock::new(None),
         };
@@ -117,9 +113,7 @@ impl Engine {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine")
-            .field("address", &self.address)
-            .finish_non_exhaustive()
+        f.debug_struct("Engine").finish_non_exhaustive()
     }
 }
 

@@ -12,7 +12,7 @@ use redb::{ReadableTable as _, StorageBackend, backends::InMemoryBackend};
 
 use super::{Engine, Opening, load};
 use crate::storage::{
-    Address, Delete, OpenProblem, Put, StorageError,
+    Delete, OpenProblem, Put, StorageError,
     embedded::{
         apply::apply,
         failure::Failure,
@@ -41,7 +41,7 @@ impl Disk {
             assert_eq!(opening == Opening::First, before == 0);
             load(disk.clone())
         };
-        Engine::open_with(&Address::Memory, Box::new(opener)).unwrap()
+        Engine::open_with(Box::new(opener)).unwrap()
     }
 
     /// Answers a disk with what was synced, while the database on this one is still open.
@@ -203,7 +203,7 @@ fn a_panic_of_the_engine_is_an_error_and_opens_the_database_again() {
 
 #[test]
 fn what_was_in_memory_is_not_forgotten_in_silence() {
-    let engine = Engine::open(&Address::Memory).unwrap();
+    let engine = Engine::in_memory().unwrap();
     put(&engine, "a", "1").unwrap();
 
     let _panicked = engine.run(|_| -> Result<(), Failure> { panic!("broken page") });
@@ -216,7 +216,7 @@ fn what_was_in_memory_is_not_forgotten_in_silence() {
 fn a_panic_while_opening_is_an_error() {
     let opener = |_| panic!("broken header");
 
-    let error = Engine::open_with(&Address::Memory, Box::new(opener)).unwrap_err();
+    let error = Engine::open_with(Box::new(opener)).unwrap_err();
 
     assert!(error.to_string().contains("broken header"), "{error}");
 }
