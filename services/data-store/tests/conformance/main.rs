@@ -8,6 +8,8 @@ mod conditions;
 #[cfg(test)]
 mod following;
 #[cfg(test)]
+mod linearizable;
+#[cfg(test)]
 mod listing;
 #[cfg(test)]
 mod model;
@@ -71,6 +73,9 @@ claims! {
         a_watch_that_is_read_slowly_tells_everything,
         a_watch_that_was_dropped_holds_nothing,
         a_put_that_was_dropped_happens_whole_or_not_at_all,
+    }
+    linearizable::{
+        concurrent_operations_happen_one_after_another,
     }
     listing::{
         nothing_is_one_empty_page,

@@ -34,6 +34,9 @@ pub(crate) trait Place: Debug + Sized + Send + Sync + 'static {
     /// How many random sequences it is held to the model with.
     const SEQUENCES: u32;
 
+    /// How many histories of concurrent clients are checked.
+    const HISTORIES: usize;
+
     /// Makes an empty place.
     fn make() -> impl Future<Output = Self> + Send;
 
@@ -74,6 +77,7 @@ impl Place for Memory {
     type Store = Embedded;
 
     const SEQUENCES: u32 = 10_000;
+    const HISTORIES: usize = 200;
 
     async fn make() -> Self {
         Self
@@ -90,6 +94,7 @@ impl Place for Redb {
     type Store = Embedded;
 
     const SEQUENCES: u32 = 10_000;
+    const HISTORIES: usize = 200;
 
     async fn make() -> Self {
         let folder = tempfile::tempdir().unwrap();

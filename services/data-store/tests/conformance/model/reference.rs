@@ -60,7 +60,7 @@ impl Reference {
         self.changes.iter().filter(fits).cloned().collect()
     }
 
-    /// The revision at `moment`; 0, or nothing, is how the store calls the present.
+    /// The revision at `moment`; nothing is the present, whatever that is to the store.
     pub(super) fn revision(&self, moment: Moment) -> Option<i64> {
         let ago = moment?;
         let change = self.changes.iter().nth_back(ago);

@@ -98,9 +98,10 @@ impl Run {
             Operation::Turn => self.turn(store).await,
             Operation::Watch { prefix, from } => {
                 let prefix = self.key(prefix);
-                let from = self.reference.revision(from);
-                let follower = Follower::begin_unread(store, &prefix, from.unwrap_or(0)).await;
-                let start = from.unwrap_or(self.reference.last() + 1);
+                let told = self.reference.revision(from);
+                let start = told.map_or(0, |told| told + 1);
+                let follower = Follower::begin_unread(store, &prefix, start).await;
+                let start = start.max(told.unwrap_or(self.reference.last()) + 1);
                 self.watches.push(Watch {
                     follower,
                     prefix,
