@@ -4,7 +4,10 @@ use data_store::{Put, Storage as _};
 use futures::future::{join, join_all};
 use tokio::spawn;
 
-use crate::support::{Place, at, current, delete, delete_if, get, last, mk_put, put, put_if};
+use crate::{
+    place::Place,
+    support::{at, current, delete, delete_if, get, last, mk_put, put, put_if},
+};
 
 pub(crate) async fn expecting_nothing_creates_and_never_replaces<P: Place>(place: &P) {
     let store = place.open().await;

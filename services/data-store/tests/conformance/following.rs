@@ -7,7 +7,10 @@ use futures::{FutureExt as _, future::join_all};
 use proto::records::v1::Record;
 use tokio::{spawn, sync::watch, task::JoinHandle};
 
-use crate::support::{Follower, Place, delete, last, list, mk_listing, mk_put, put};
+use crate::{
+    place::Place,
+    support::{Follower, delete, last, list, mk_listing, mk_put, put},
+};
 
 const WRITERS: usize = 4;
 const KEYS: usize = 3;

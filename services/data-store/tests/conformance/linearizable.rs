@@ -17,7 +17,10 @@ use proptest::{
 use tokio::spawn;
 
 use self::checker::{Fact, Operation, check};
-use crate::support::{Place, delete_if, get, in_time, list, mk_listing, mk_put};
+use crate::{
+    place::Place,
+    support::{current, delete_if, get, in_time, list, mk_listing, mk_put},
+};
 
 const CLIENTS: usize = 8;
 const KEYS: [&str; 3] = ["a", "b", "c"];
@@ -179,7 +182,7 @@ impl<S: Storage> Client<S> {
 
     /// A refusal tells what is there, as a read does.
     fn refused(&mut self, key: usize, outcome: Result<(), StorageError>) -> Fact {
-        self.seen[key] = crate::support::current(outcome);
+        self.seen[key] = current(outcome);
         Fact::read(key, self.seen[key])
     }
 }

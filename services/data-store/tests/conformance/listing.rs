@@ -2,8 +2,9 @@
 
 use data_store::{Listing, PageLimits, Storage, StorageError};
 
-use crate::support::{
-    Place, WHOLE, delete, in_time, keys, last, list, mk_listing, mk_next, pages, put,
+use crate::{
+    place::Place,
+    support::{WHOLE, delete, in_time, keys, last, list, mk_listing, mk_next, pages, put},
 };
 
 /// In the order of their bytes, which is not that of UTF-16: U+FFEE sorts before U+1F600, though its unit is above the surrogates.

@@ -1,18 +1,22 @@
 //! What every engine promises, each promise held to by every engine.
 //!
-//! A promise is a generic function over a [`support::Place`]; the list below makes a test of it for each engine. Those of etcd start an
-//! etcd each, and ask to be asked for: `cargo test -p data-store --test conformance -- --ignored`.
+//! A promise is a generic function over a [`place::Place`]; the list below makes a test of it for each engine. One more engine is
+//! one more module in `claims`.
 
 #[cfg(test)]
 mod conditions;
 #[cfg(test)]
 mod following;
 #[cfg(test)]
+mod forgetting;
+#[cfg(test)]
 mod linearizable;
 #[cfg(test)]
 mod listing;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod place;
 #[cfg(test)]
 mod records;
 #[cfg(test)]
@@ -29,7 +33,7 @@ macro_rules! claims {
     ($($module:ident::{$($claim:ident),+ $(,)?})+) => {
         #[cfg(test)]
         mod memory {
-            use crate::support::{Memory, Place as _};
+            use crate::place::{Memory, Place as _};
 
             $($(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -41,7 +45,7 @@ macro_rules! claims {
 
         #[cfg(test)]
         mod redb {
-            use crate::support::{Place as _, Redb};
+            use crate::place::{Place as _, Redb};
 
             $($(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

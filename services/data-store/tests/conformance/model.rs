@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Handle;
 
 use self::{operation::sequence, run::Run};
-use crate::support::Place;
+use crate::place::Place;
 
 /// How many sequences run at a time on one store: enough that their writes come between each other's, and share an fsync.
 const RUNNERS: u32 = 16;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use data_store::{Put, Storage as _};
 use proto::records::v1::Record;
 
-use crate::support::{Place, at, delete, get, in_time, mk_put, put};
+use crate::{
+    place::Place,
+    support::{at, delete, get, in_time, mk_put, put},
+};
 
 const MIB: usize = 1024 * 1024;
 

@@ -3,7 +3,10 @@
 use futures::future::join_all;
 use tokio::spawn;
 
-use crate::support::{Place, delete, get, last, put};
+use crate::{
+    place::Place,
+    support::{delete, get, last, put},
+};
 
 pub(crate) async fn each_write_takes_a_revision_above_all_before<P: Place>(place: &P) {
     let store = place.open().await;

@@ -4,8 +4,9 @@ use data_store::{Listing, Page, PageLimits, Storage};
 use proto::records::v1::Record;
 use tokio::spawn;
 
-use crate::support::{
-    Place, WHOLE, delete, keys, last, list, mk_listing, mk_next, pages, put, put_if,
+use crate::{
+    place::Place,
+    support::{WHOLE, delete, keys, last, list, mk_listing, mk_next, pages, put, put_if},
 };
 
 fn mk_paged(records: usize) -> Listing {

@@ -1,21 +1,17 @@
-//! Where stores are opened, and what every claim does with one.
+//! What every claim does with a store.
 
 use std::{
     fmt::Debug,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use data_store::{Delete, Embedded, Event, Listing, Page, PageLimits, Put, Storage, StorageError};
+use data_store::{Delete, Event, Listing, Page, PageLimits, Put, Storage, StorageError};
 use futures::{StreamExt as _, stream::BoxStream};
 use proto::records::v1::Record;
-use tempfile::TempDir;
 use tokio::time;
 
 /// After this long nothing more is expected of a store: what is awaited fails the test instead of holding it up.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// More changes than any claim makes, so that no claim outruns the history; what happens when it is outrun is claimed in `forgetting`.
-const HISTORY: u32 = 1_000_000;
 
 /// More pages than any list of these claims has: paging that goes on beyond goes in circles.
 const MANY_PAGES: usize = 10_000;
@@ -26,90 +22,11 @@ pub(crate) const WHOLE: PageLimits = PageLimits {
     bytes: usize::MAX,
 };
 
-/// Somewhere to keep records that nobody else uses, and that goes when it goes.
-pub(crate) trait Place: Debug + Sized + Send + Sync + 'static {
-    /// The engine that keeps them.
-    type Store: Storage;
-
-    /// How many random sequences it is held to the model with.
-    const SEQUENCES: u32;
-
-    /// How many histories of concurrent clients are checked.
-    const HISTORIES: usize;
-
-    /// Makes an empty place.
-    fn make() -> impl Future<Output = Self> + Send;
-
-    /// Opens the store, once.
-    fn open(&self) -> impl Future<Output = Self::Store> + Send;
-
-    /// Makes another handle, as independent of the first as the engine has it.
-    fn another(&self, store: &Self::Store) -> impl Future<Output = Self::Store> + Send {
-        std::future::ready(store.clone())
-    }
-
-    /// Gives up the last handle and opens the store again, if the engine has it that records survive that.
-    fn reopen(&self, store: Self::Store) -> impl Future<Output = Self::Store> + Send {
-        std::future::ready(store)
-    }
-}
-
-/// This process's memory.
-#[derive(Debug)]
-pub(crate) struct Memory;
-
-/// A file.
-#[derive(Debug)]
-pub(crate) struct Redb {
-    folder: TempDir,
-}
-
 /// A watch that is held to the order of what it tells.
 pub(crate) struct Follower {
     events: BoxStream<'static, Result<Event, StorageError>>,
     /// Every change up to this revision was told.
     told: i64,
-}
-
-// === impl Memory ===
-
-impl Place for Memory {
-    type Store = Embedded;
-
-    const SEQUENCES: u32 = 10_000;
-    const HISTORIES: usize = 200;
-
-    async fn make() -> Self {
-        Self
-    }
-
-    async fn open(&self) -> Embedded {
-        Embedded::in_memory(HISTORY).await.unwrap()
-    }
-}
-
-// === impl Redb ===
-
-impl Place for Redb {
-    type Store = Embedded;
-
-    const SEQUENCES: u32 = 10_000;
-    const HISTORIES: usize = 200;
-
-    async fn make() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { folder }
-    }
-
-    async fn open(&self) -> Embedded {
-        let path = self.folder.path().join("records.redb");
-        Embedded::open(&path, HISTORY).await.unwrap()
-    }
-
-    async fn reopen(&self, store: Embedded) -> Embedded {
-        drop(store);
-        self.open().await
-    }
 }
 
 // === impl Follower ===

@@ -3,7 +3,10 @@
 use data_store::{Event, Storage, StorageError};
 use futures::StreamExt as _;
 
-use crate::support::{Follower, Place, current, delete, delete_if, in_time, last, put, put_if};
+use crate::{
+    place::Place,
+    support::{Follower, current, delete, delete_if, in_time, last, put, put_if},
+};
 
 /// Puts, overwrites and deletes, and answers what a watch should tell of it.
 async fn change(store: &impl Storage, key: &str) -> Vec<Event> {

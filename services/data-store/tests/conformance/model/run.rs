@@ -8,7 +8,10 @@ use super::{
     operation::{Expected, Operation},
     reference::Reference,
 };
-use crate::support::{Follower, Place, WHOLE, at, get, in_time, last, mk_listing, mk_next, mk_put};
+use crate::{
+    place::Place,
+    support::{Follower, WHOLE, at, get, in_time, last, mk_listing, mk_next, mk_put},
+};
 
 /// A key that every prefix that is watched fits, but for those that tell nothing.
 const END: &str = "a/~";
