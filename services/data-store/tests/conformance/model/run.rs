@@ -92,7 +92,7 @@ impl Run {
                     limits: PageLimits { records, ..WHOLE },
                     ..mk_listing(&self.key(prefix))
                 };
-                let shown = listing.at.unwrap_or(self.reference.last());
+                let shown = listing.at.unwrap_or_else(|| self.reference.last());
                 let expected = self.reference.records(shown, &listing.prefix);
                 self.lists
                     .push_front((listing, expected.into_values().collect()));
@@ -104,7 +104,7 @@ impl Run {
                 let told = self.reference.revision(from);
                 let start = told.map_or(0, |told| told + 1);
                 let follower = Follower::begin_unread(store, &prefix, start).await;
-                let start = start.max(told.unwrap_or(self.reference.last()) + 1);
+                let start = start.max(told.unwrap_or_else(|| self.reference.last()) + 1);
                 self.watches.push(Watch {
                     follower,
                     prefix,
@@ -137,7 +137,7 @@ impl Run {
             return Ok(());
         };
         let expected = Record {
-            create_time: before.map_or(Some(put.now.into()), |before| before.create_time),
+            create_time: before.map_or_else(|| Some(put.now.into()), |before| before.create_time),
             key: put.key,
             value: put.value,
             content_type: put.content_type,
@@ -205,7 +205,9 @@ impl Run {
             return Ok(());
         };
 
-        let page: Page = in_time(store.list(listing.clone())).await.map_err(fail)?;
+        let page: Page = in_time(store.list(listing.clone()))
+            .await
+            .map_err(|error| fail(&error))?;
 
         let shown = expected.drain(..expected.len().min(listing.limits.records));
         prop_assert_eq!(&page.records, &shown.collect::<Vec<_>>());
@@ -239,6 +241,6 @@ impl Run {
     }
 }
 
-fn fail(error: StorageError) -> TestCaseError {
+fn fail(error: &StorageError) -> TestCaseError {
     TestCaseError::fail(format!("{error:?}"))
 }
