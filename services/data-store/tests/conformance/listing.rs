@@ -212,6 +212,22 @@ pub(crate) async fn at_least_one_record_is_given<P: Place>(place: &P) {
     }
 }
 
+pub(crate) async fn limits_may_be_as_large_as_numbers_are<P: Place>(place: &P) {
+    let store = place.open().await;
+    put(&store, "a", "").await;
+    let listing = Listing {
+        limits: PageLimits {
+            records: usize::MAX,
+            bytes: usize::MAX,
+        },
+        ..mk_listing("")
+    };
+
+    let page = list(&store, listing).await;
+
+    assert_eq!(keys(&[page]), [["a"]]);
+}
+
 pub(crate) async fn a_list_at_a_revision_to_come_is_refused<P: Place>(place: &P) {
     let store = place.open().await;
     put(&store, "a", "").await;

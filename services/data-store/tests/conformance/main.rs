@@ -90,6 +90,7 @@ claims! {
         pages_hold_each_record_once_and_none_is_empty,
         a_page_is_cut_at_its_bytes_of_keys_and_values,
         large_records_fit_on_pages_of_their_bytes,
+        limits_may_be_as_large_as_numbers_are,
         at_least_one_record_is_given,
         a_list_at_a_revision_to_come_is_refused,
     }
