@@ -1,10 +1,13 @@
 //! What every engine promises, each promise held to by every engine.
 //!
-//! A promise is a generic function over a [`place::Place`]; the list below makes a test of it for each engine. One more engine is
-//! one more module in `claims`.
+//! A promise is a generic function over a [`place::Place`]; the list below makes a test of it for each engine. Those of etcd start an
+//! etcd each, and ask to be asked for: `cargo test -p data-store --test conformance -- --ignored`.
 
 #[cfg(test)]
 mod conditions;
+#[cfg(test)]
+#[path = "../support/etcd.rs"]
+mod etcd_server;
 #[cfg(test)]
 mod following;
 #[cfg(test)]
@@ -51,6 +54,19 @@ macro_rules! claims {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $claim() {
                     crate::$module::$claim(&Redb::make().await).await;
+                }
+            )+)+
+        }
+
+        #[cfg(test)]
+        mod etcd {
+            use crate::place::{OwnEtcd, Place as _};
+
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                #[ignore = "needs etcd on the PATH (Debian: etcd-server)"]
+                async fn $claim() {
+                    crate::$module::$claim(&OwnEtcd::make().await).await;
                 }
             )+)+
         }

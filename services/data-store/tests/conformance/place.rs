@@ -2,8 +2,10 @@
 
 use std::{fmt::Debug, future};
 
-use data_store::{Embedded, Storage};
+use data_store::{Address, Embedded, Etcd, Storage};
 use tempfile::TempDir;
+
+use crate::etcd_server::EtcdServer;
 
 /// More changes than any claim makes, so that no claim outruns the history; what happens when it is outrun is claimed in `forgetting`.
 const HISTORY: u32 = 1_000_000;
@@ -46,6 +48,12 @@ pub(crate) struct Redb {
     folder: TempDir,
 }
 
+/// An etcd of one's own.
+#[derive(Debug)]
+pub(crate) struct OwnEtcd {
+    server: EtcdServer,
+}
+
 // === impl Memory ===
 
 impl Place for Memory {
@@ -82,6 +90,37 @@ impl Place for Redb {
     }
 
     async fn reopen(&self, store: Embedded) -> Embedded {
+        drop(store);
+        self.open().await
+    }
+}
+
+// === impl OwnEtcd ===
+
+impl Place for OwnEtcd {
+    type Store = Etcd;
+
+    // A tenth of the others': each operation is a call or more.
+    const SEQUENCES: u32 = 1_000;
+    const HISTORIES: usize = 20;
+
+    async fn make() -> Self {
+        let server = EtcdServer::start().await;
+        Self { server }
+    }
+
+    async fn open(&self) -> Etcd {
+        let Address::Etcd(address) = self.server.address("/conformance/") else {
+            panic!("a server must have the address of one");
+        };
+        Etcd::open(&address).await.unwrap()
+    }
+
+    async fn another(&self, _store: &Etcd) -> Etcd {
+        self.open().await
+    }
+
+    async fn reopen(&self, store: Etcd) -> Etcd {
         drop(store);
         self.open().await
     }
