@@ -1,14 +1,8 @@
-//! What the store promises, over its public API.
+//! What is true of the engine in a file alone; what every engine promises is in `conformance`.
 
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
 mod opening;
-#[cfg(test)]
-mod paging;
-#[cfg(test)]
-mod proof;
-#[cfg(test)]
-mod revisions;
 #[cfg(test)]
 mod support;

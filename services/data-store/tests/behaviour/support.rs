@@ -3,7 +3,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use data_store::{Delete, Embedded, OpenError, Put, Storage as _};
+use data_store::{Embedded, OpenError, Put, Storage as _};
 use proto::records::v1::Record;
 use tempfile::TempDir;
 
@@ -38,10 +38,6 @@ pub(crate) async fn open(path: &Path) -> Result<Embedded, OpenError> {
     Embedded::open(path, HISTORY).await
 }
 
-pub(crate) async fn mk_memory() -> Embedded {
-    Embedded::in_memory(HISTORY).await.unwrap()
-}
-
 pub(crate) async fn put(storage: &Embedded, key: &str, value: impl Into<Vec<u8>>) -> Record {
     let put = Put {
         key: key.to_owned(),
@@ -52,12 +48,4 @@ pub(crate) async fn put(storage: &Embedded, key: &str, value: impl Into<Vec<u8>>
         expected: None,
     };
     storage.put(put).await.unwrap()
-}
-
-pub(crate) async fn delete(storage: &Embedded, key: &str) -> Option<i64> {
-    let delete = Delete {
-        key: key.to_owned(),
-        expected: None,
-    };
-    storage.delete(delete).await.unwrap()
 }

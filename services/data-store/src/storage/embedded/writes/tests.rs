@@ -136,6 +136,8 @@ async fn writers_wait_while_there_is_no_room_in_the_queue() {
     let batch = storage.writes.next_batch().unwrap();
     let waited = batch.len();
     answer_all(&storage, batch);
+    begin(writes.as_mut()).await;
+    Arc::clone(&storage.writes).commit_all();
 
     // 32 MiB, less a little for each.
     assert_eq!(waited, 31);
