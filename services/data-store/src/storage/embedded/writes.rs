@@ -1,6 +1,7 @@
 use std::{
     fmt, mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use proto::records::v1::Record;
@@ -19,12 +20,16 @@ use crate::storage::{Delete, Put, StorageError};
 const ROOM: u32 = 32 * 1024;
 const UNIT: usize = 1024;
 
+/// How long a commit waits for those whose last writes were just answered: about as long as it takes them to come back, and less than
+/// an fsync takes. Without it, two halves of the writers would take turns, each waiting for the fsync of the other.
+const GATHERING: Duration = Duration::from_micros(200);
+
 /// Commits writes in the order in which they were asked for: those that come while a commit is under way share the next one, and its fsync.
 pub(super) struct Writes {
     engine: Arc<Engine>,
     history: u32,
     room: Arc<Semaphore>,
-    queue: Mutex<Queue>,
+    queue: Arc<Queue>,
     /// Changes after every commit; read by those who watch.
     commits: watch::Sender<()>,
 }
@@ -42,9 +47,19 @@ pub(super) enum Written {
     Delete(Option<i64>),
 }
 
+/// Who waits. It outlives the store while somebody serves it.
 #[derive(Debug, Default)]
 struct Queue {
+    line: Mutex<Line>,
+    /// Told when as many wait as are expected.
+    is_full: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Line {
     waiting: Vec<Waiting>,
+    /// How many will probably wait soon.
+    expected: usize,
     /// Whether a task is at work that takes what waits until nothing does.
     is_served: bool,
 }
@@ -65,7 +80,7 @@ impl Writes {
             engine,
             history,
             room: Arc::new(Semaphore::new(ROOM as usize)),
-            queue: Mutex::new(Queue::default()),
+            queue: Arc::default(),
             commits: watch::Sender::new(()),
         }
     }
@@ -82,10 +97,10 @@ impl Writes {
             answer,
             _room: room,
         };
-        if self.enqueue(waiting) {
-            let writes = Arc::clone(self);
+        if self.queue.add(waiting) {
+            let (writes, queue) = (Arc::downgrade(self), Arc::clone(&self.queue));
             // Ends when nothing waits; from here on what waits is written, whether or not this caller stays.
-            spawn_blocking(move || writes.commit_all());
+            spawn_blocking(move || queue.serve(&writes));
         }
         answered.await.unwrap_or(Err(StorageError::Stopping))
     }
@@ -93,36 +108,6 @@ impl Writes {
     /// Tells of every commit from now on.
     pub(super) fn commits(&self) -> watch::Receiver<()> {
         self.commits.subscribe()
-    }
-
-    /// Answers whether nobody is there to serve the queue.
-    fn enqueue(&self, waiting: Waiting) -> bool {
-        let mut queue = self.queue();
-        queue.waiting.push(waiting);
-        !mem::replace(&mut queue.is_served, true)
-    }
-
-    /// Commits until nothing waits.
-    fn commit_all(self: Arc<Self>) {
-        let mut batch = self.next_batch();
-        while let Some(committing) = batch {
-            let answers = self.commit(&committing);
-            batch = self.next_batch();
-            if batch.is_none() {
-                // Whoever drops the last handle once this is answered finds the file free to be opened.
-                drop(self);
-                return answer(committing, answers);
-            }
-            answer(committing, answers);
-        }
-    }
-
-    fn next_batch(&self) -> Option<Vec<Waiting>> {
-        let mut queue = self.queue();
-        let mut batch = mem::take(&mut queue.waiting);
-        batch.retain(|waiting| !waiting.answer.is_closed());
-        queue.is_served = !batch.is_empty();
-        queue.is_served.then_some(batch)
     }
 
     fn commit(&self, batch: &[Waiting]) -> Answers {
@@ -137,16 +122,64 @@ impl Writes {
             batch.iter().map(|_| Err(error.clone())).collect()
         })
     }
-
-    // What a poisoned lock guards is still a queue.
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl fmt::Debug for Writes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writes").finish_non_exhaustive()
+    }
+}
+
+// === impl Queue ===
+
+impl Queue {
+    /// Answers whether nobody is there to serve the queue.
+    fn add(&self, waiting: Waiting) -> bool {
+        let mut line = self.line();
+        line.waiting.push(waiting);
+        if line.waiting.len() >= line.expected {
+            self.is_full.notify_one();
+        }
+        !mem::replace(&mut line.is_served, true)
+    }
+
+    /// Commits until nothing waits, or nobody is left who could.
+    fn serve(&self, writes: &Weak<Writes>) {
+        while let Some(batch) = self.next_batch() {
+            let Some(writes) = writes.upgrade() else {
+                return;
+            };
+            let answers = writes.commit(&batch);
+            // Whoever drops the last handle once this is answered finds the file free to be opened.
+            drop(writes);
+            self.expect(batch.len());
+            answer(batch, answers);
+        }
+    }
+
+    /// Takes what waits, as soon as it is what is expected, or after a moment.
+    fn next_batch(&self) -> Option<Vec<Waiting>> {
+        let line = self.line();
+        let gathered = self
+            .is_full
+            .wait_timeout_while(line, GATHERING, |line| line.waiting.len() < line.expected);
+        let (mut line, _timeout) = gathered.unwrap_or_else(PoisonError::into_inner);
+        let mut batch = mem::take(&mut line.waiting);
+        batch.retain(|waiting| !waiting.answer.is_closed());
+        line.is_served = !batch.is_empty();
+        line.expected = 0;
+        line.is_served.then_some(batch)
+    }
+
+    /// Expects those who are about to be answered to come again, beside those who wait.
+    fn expect(&self, answered: usize) {
+        let mut line = self.line();
+        line.expected = line.waiting.len() + answered;
+    }
+
+    // What a poisoned lock guards is still a line.
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -30,7 +30,11 @@ async fn mk_storage() -> Embedded {
 
 /// Has nobody serve the queue but this test.
 fn hold(storage: &Embedded) {
-    storage.writes.queue().is_served = true;
+    storage.writes.queue.line().is_served = true;
+}
+
+fn serve(storage: &Embedded) {
+    storage.writes.queue.serve(&Arc::downgrade(&storage.writes));
 }
 
 fn answer_all(storage: &Embedded, batch: Vec<Waiting>) {
@@ -61,7 +65,7 @@ async fn writes_that_wait_together_share_one_commit() {
     ));
     begin(writes.as_mut()).await;
 
-    let batch = storage.writes.next_batch().unwrap();
+    let batch = storage.writes.queue.next_batch().unwrap();
     assert_eq!(batch.len(), 100);
     answer_all(&storage, batch);
 
@@ -83,7 +87,7 @@ async fn a_write_whose_caller_is_gone_before_its_commit_never_happens() {
     begin(stays.as_mut()).await;
 
     drop(gone);
-    Arc::clone(&storage.writes).commit_all();
+    serve(&storage);
 
     assert_eq!(stays.await.unwrap().revision, 1);
     assert_eq!(value_of(&storage, "a").await, None);
@@ -96,7 +100,7 @@ async fn a_write_whose_caller_is_gone_after_its_commit_began_happens_whole() {
     let mut gone = Box::pin(storage.put(mk_put("a", "1")));
     begin(gone.as_mut()).await;
 
-    let batch = storage.writes.next_batch().unwrap();
+    let batch = storage.writes.queue.next_batch().unwrap();
     drop(gone);
     answer_all(&storage, batch);
 
@@ -114,7 +118,7 @@ async fn a_refused_write_leaves_those_beside_it_alone() {
     let mut writes = pin!(join(storage.put(refused), storage.put(mk_put("b", "2"))));
     begin(writes.as_mut()).await;
 
-    Arc::clone(&storage.writes).commit_all();
+    serve(&storage);
 
     let (refused, written) = writes.await;
     assert!(matches!(refused, Err(StorageError::Differs { current: 0 })));
@@ -133,11 +137,11 @@ async fn writers_wait_while_there_is_no_room_in_the_queue() {
     let mut writes = pin!(join_all((0..40).map(|n| storage.put(put(n)))));
     begin(writes.as_mut()).await;
 
-    let batch = storage.writes.next_batch().unwrap();
+    let batch = storage.writes.queue.next_batch().unwrap();
     let waited = batch.len();
     answer_all(&storage, batch);
     begin(writes.as_mut()).await;
-    Arc::clone(&storage.writes).commit_all();
+    serve(&storage);
 
     // 32 MiB, less a little for each.
     assert_eq!(waited, 31);
