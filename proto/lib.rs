@@ -40,6 +40,18 @@ pub const MAX_VALUE: usize = 1024 * 1024;
 /// The most that an operator may say: with what goes with it, it is less than the 4 MiB that gRPC clients take by default.
 pub const MAX_MAX_VALUE: usize = 3 * 1024 * 1024;
 
+/// Reads what an operator says, in bytes.
+///
+/// # Errors
+///
+/// When it is no number from 1 to [`MAX_MAX_VALUE`].
+pub fn parse_max_value(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes @ 1..=MAX_MAX_VALUE) => Ok(bytes),
+        Ok(_) | Err(_) => Err(format!("must be 1 to {MAX_MAX_VALUE}")),
+    }
+}
+
 /// The longest message of a request, in bytes: the longest value, and what goes with it. A longer one is refused by its length alone.
 #[must_use]
 pub const fn max_request(max_value: usize) -> usize {

@@ -32,6 +32,10 @@ pub struct Config {
     #[arg(long, env, default_value = DEFAULT_TOKEN_PATH)]
     pub token_path: PathBuf,
 
+    /// How many bytes a value may have, as the data store is told: 1 to 3145728.
+    #[arg(long, env, default_value_t = proto::MAX_VALUE, value_parser = proto::parse_max_value)]
+    pub max_value: usize,
+
     /// Send the token in plaintext to a data store on another machine. Whoever reads the wire can then act as the api.
     #[arg(long, env)]
     pub allow_plaintext_token: bool,

@@ -29,7 +29,7 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// A page of records is cut at 3 MiB, to which one record of 1 MiB may come, and names.
+/// A page of records is cut at 3 MiB of keys and values; the rest of a thousand records is less than 1 MiB.
 const MAX_ANSWER: usize = 5 * 1024 * 1024;
 
 type Client = DataStoreClient<Retry<Channel>>;
@@ -38,6 +38,8 @@ type Client = DataStoreClient<Retry<Channel>>;
 #[derive(Clone, Debug)]
 pub(crate) struct DataStore {
     client: Client,
+    /// The most bytes of a value that it takes.
+    pub(crate) max_value: usize,
 }
 
 /// How to reach the data store at `uri`.
@@ -53,10 +55,11 @@ pub(crate) fn endpoint(uri: Uri) -> Endpoint {
 // === impl DataStore ===
 
 impl DataStore {
-    pub(crate) fn new(endpoint: &Endpoint, attach: AttachToken) -> Self {
+    pub(crate) fn new(endpoint: &Endpoint, attach: AttachToken, max_value: usize) -> Self {
         let channel = attach.on(endpoint.connect_lazy());
         Self {
             client: DataStoreClient::new(channel).max_decoding_message_size(MAX_ANSWER),
+            max_value,
         }
     }
 

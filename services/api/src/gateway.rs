@@ -120,7 +120,8 @@ async fn write(
     request: Request,
 ) -> Result<Response, HttpError> {
     let condition = Condition::of(request.headers())?;
-    let WritableRecord(mut request) = WritableRecord::read(key, request).await?;
+    let WritableRecord(mut request) =
+        WritableRecord::read(key, request, data_store.max_value).await?;
     if let Some(expected) = condition.expected {
         if request
             .expected_revision

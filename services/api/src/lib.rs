@@ -52,10 +52,10 @@ impl Config {
         let (mut routes, health) =
             runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET, SERVICE_NAME).await;
 
-        let data_store = data_store::DataStore::new(&endpoint, attach);
+        let data_store = data_store::DataStore::new(&endpoint, attach, self.max_value);
         routes.add_service(
             ApiServer::new(grpc::Api::new(data_store.clone()))
-                .max_decoding_message_size(proto::max_request(proto::MAX_VALUE)),
+                .max_decoding_message_size(proto::max_request(self.max_value)),
         );
         let router = routes
             .routes()

@@ -37,7 +37,7 @@ pub struct Config {
     pub history: u32,
 
     /// How many bytes a value may have: 1 to 3145728. etcd must be told to take as much, by its --max-request-bytes.
-    #[arg(long, env, default_value_t = proto::MAX_VALUE, value_parser = max_value)]
+    #[arg(long, env, default_value_t = proto::MAX_VALUE, value_parser = proto::parse_max_value)]
     pub max_value: usize,
 
     /// The kubeconfig to use instead of those that KUBECONFIG names.
@@ -126,13 +126,6 @@ fn some_duration(text: &str) -> Result<Duration, String> {
         Ok(Duration::ZERO) => Err("must be longer than nothing".to_owned()),
         Ok(duration) => Ok(duration),
         Err(error) => Err(error.to_string()),
-    }
-}
-
-fn max_value(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(bytes @ 1..=proto::MAX_MAX_VALUE) => Ok(bytes),
-        Ok(_) | Err(_) => Err(format!("must be 1 to {}", proto::MAX_MAX_VALUE)),
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Local {
 #[derive(Debug)]
 struct Services {
     data_store: runtime::Bound,
+    /// On the same storage, which must be one that can be shared.
+    second_data_store: Option<runtime::Bound>,
     api: runtime::Bound,
 }
 
@@ -71,6 +73,7 @@ impl Args {
 
         say("Starting the data store and the api in it");
         let data_store = self.data_store(cluster.paths(), cluster.faults().clock());
+        let second_data_store = self.second_data_store(&data_store);
         let data_store = data_store.bind().await;
         let data_store = problems.check_part(
             data_store,
@@ -80,6 +83,16 @@ impl Args {
                 ("--kubeconfig", "--folder"),
             ],
         );
+        let second_data_store = match second_data_store {
+            Some(config) => {
+                let flags = [
+                    ("--listen-addr", "--second-data-store-addr"),
+                    ("--admin-addr", "--second-data-store-admin-addr"),
+                ];
+                problems.check_part(config.bind().await, &flags)
+            }
+            None => None,
+        };
         let data_store_addr = data_store
             .as_ref()
             .map_or(self.data_store_addr, runtime::Bound::addr);
@@ -96,10 +109,15 @@ impl Args {
         let (Some(data_store), Some(api)) = (data_store, api) else {
             return Err(problems);
         };
-        guide.add_services(&data_store, &api);
+        problems.none()?;
+        guide.add_services(&data_store, second_data_store.as_ref(), &api);
         Ok(Local {
             cluster,
-            services: Some(Services { data_store, api }),
+            services: Some(Services {
+                data_store,
+                second_data_store,
+                api,
+            }),
             recurring,
             guide,
             began,
@@ -119,8 +137,17 @@ impl Local {
     /// Where the api and the data store are served; nothing when only the cluster runs.
     #[must_use]
     pub fn addrs(&self) -> Option<(SocketAddr, SocketAddr)> {
-        let Services { data_store, api } = self.services.as_ref()?;
+        let Services {
+            data_store, api, ..
+        } = self.services.as_ref()?;
         Some((api.addr(), data_store.addr()))
+    }
+
+    /// Where the second data store is served, if there is one.
+    #[must_use]
+    pub fn second_data_store_addr(&self) -> Option<SocketAddr> {
+        let second = self.services.as_ref()?.second_data_store.as_ref()?;
+        Some(second.addr())
     }
 
     /// Runs until `shutdown` resolves; then stops the api first, the data store next, and the cluster last, so that calls under way finish.
@@ -149,12 +176,22 @@ impl Local {
             }
             Ok(())
         };
-        let Some(Services { data_store, api }) = services else {
+        let Some(Services {
+            data_store,
+            second_data_store,
+            api,
+        }) = services
+        else {
             say(&guide.to_string());
             tokio::try_join!(cluster.run(shutdown), go_wrong)?;
             return Ok(());
         };
-        let readiness = [data_store.readiness(), api.readiness()];
+        let all = [Some(&data_store), second_data_store.as_ref(), Some(&api)];
+        let readiness: Vec<_> = all
+            .into_iter()
+            .flatten()
+            .map(runtime::Bound::readiness)
+            .collect();
         let (stop_data_store, stop_cluster) = (CancellationToken::new(), CancellationToken::new());
         let api = async {
             let ended = api
@@ -166,12 +203,19 @@ impl Local {
         };
         let data_store = async {
             let stop = stop_data_store.cancelled();
-            let ended = data_store
+            let first = data_store
                 .run(stop)
-                .instrument(tracing::info_span!("data-store"))
-                .await;
+                .instrument(tracing::info_span!("data-store"));
+            let second = async {
+                if let Some(second) = second_data_store {
+                    second.run(stop_data_store.cancelled()).await?;
+                }
+                Ok(())
+            };
+            let second = second.instrument(tracing::info_span!("second-data-store"));
+            let ended = tokio::try_join!(first, second);
             stop_cluster.cancel();
-            ended
+            ended.map(drop)
         };
         let cluster = cluster
             .run(stop_cluster.cancelled())

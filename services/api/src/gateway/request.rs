@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, Path, Request};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use proto::{MAX_VALUE, records::v1::PutRecordRequest};
+use proto::records::v1::PutRecordRequest;
 use tokio::time;
 use tonic::Code;
 
@@ -14,8 +14,8 @@ use crate::error::HttpError;
 
 pub(super) const JSON: &str = "application/json";
 
-/// A value of that size in base64 is a third longer; the rest is for names.
-const MAX_JSON: usize = MAX_VALUE / 3 * 4 + 64 * 1024;
+/// How much longer than its value in base64 a body in JSON may be, for names.
+const REST_OF_JSON: usize = 64 * 1024;
 
 /// How long a body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
@@ -43,11 +43,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
 // === impl WritableRecord ===
 
 impl WritableRecord {
-    /// Reads the body in the form its content type names. A body that is too long is refused before it is read.
-    pub(super) async fn read(key: String, request: Request) -> Result<Self, HttpError> {
+    /// Reads the body in the form its content type names. A body too long for a value of `max_value` bytes is refused before it is read.
+    pub(super) async fn read(
+        key: String,
+        request: Request,
+        max_value: usize,
+    ) -> Result<Self, HttpError> {
         let content_type = content_type(request.headers())?;
         if !is_json(&content_type) {
-            let value = read_body(request, MAX_VALUE).await?;
+            let value = read_body(request, max_value, max_value).await?;
             return Ok(Self(PutRecordRequest {
                 key,
                 value,
@@ -55,7 +59,9 @@ impl WritableRecord {
                 expected_revision: None,
             }));
         }
-        let body = read_body(request, MAX_JSON).await?;
+        // Base64 is a third longer.
+        let max_body = max_value / 3 * 4 + REST_OF_JSON;
+        let body = read_body(request, max_body, max_value).await?;
         let mut record: PutRecordRequest = proto::from_json(&body).map_err(|error| {
             HttpError::bad_request(format!(
                 "{error}; application/json is read as {{\"value\": \"<base64>\", \"contentType\": \"…\"}}, any other content type as the value itself"
@@ -98,14 +104,14 @@ fn content_type(headers: &HeaderMap) -> Result<String, HttpError> {
     }
 }
 
-async fn read_body(request: Request, limit: usize) -> Result<Bytes, HttpError> {
+async fn read_body(request: Request, limit: usize, max_value: usize) -> Result<Bytes, HttpError> {
     let announced = request
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok())
         .and_then(|length| length.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
-        return Err(too_large());
+        return Err(too_large(max_value));
     }
     let body = Limited::new(request.into_body(), limit).collect();
     let Ok(body) = time::timeout(BODY_DEADLINE, body).await else {
@@ -118,13 +124,13 @@ async fn read_body(request: Request, limit: usize) -> Result<Bytes, HttpError> {
     };
     match body {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(max_value)),
         Err(_broken) => Err(HttpError::bad_request("the body broke off")),
     }
 }
 
-fn too_large() -> HttpError {
-    let message = format!("a value has at most {MAX_VALUE} bytes");
+fn too_large(max_value: usize) -> HttpError {
+    let message = format!("a value has at most {max_value} bytes");
     HttpError::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         Code::InvalidArgument,

@@ -14,8 +14,10 @@ use self::proof::mk_request;
 use super::Service;
 use crate::storage::Embedded;
 
-#[path = "../../tests/behaviour/proof.rs"]
+mod conditions;
+mod paging;
 mod proof;
+mod watching;
 
 async fn mk_service(clock: Clock) -> Service<Embedded> {
     Service::new(Embedded::in_memory(10).await.unwrap(), clock)

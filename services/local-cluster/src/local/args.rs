@@ -31,7 +31,8 @@ pub struct Args {
     #[arg(long, value_parser = token_lifetime)]
     pub token_lifetime: Option<Duration>,
 
-    /// Where the data store keeps records: redb:PATH or memory: [default: redb:FOLDER/records.redb]
+    /// Where the data store keeps records: redb:PATH, memory:, or etcd:HOST:PORT,… which two data stores then share
+    /// [default: redb:FOLDER/records.redb]
     #[arg(long)]
     pub storage: Option<String>,
 
@@ -66,6 +67,14 @@ pub struct Args {
     /// Where the data store answers probes.
     #[arg(long, default_value = "127.0.0.1:9081")]
     pub data_store_admin_addr: SocketAddr,
+
+    /// Where a second data store serves gRPC, when the storage is an etcd.
+    #[arg(long, default_value = "127.0.0.1:8082")]
+    pub second_data_store_addr: SocketAddr,
+
+    /// Where the second data store answers probes.
+    #[arg(long, default_value = "127.0.0.1:9082")]
+    pub second_data_store_admin_addr: SocketAddr,
 }
 
 // === impl Args ===
@@ -94,6 +103,21 @@ impl Args {
         }
     }
 
+    /// The second data store on the same storage, if that can be shared.
+    pub(super) fn second_data_store(
+        &self,
+        first: &data_store::Config,
+    ) -> Option<data_store::Config> {
+        first
+            .storage
+            .starts_with("etcd:")
+            .then(|| data_store::Config {
+                listen_addr: self.second_data_store_addr,
+                admin_addr: self.second_data_store_admin_addr,
+                ..first.clone()
+            })
+    }
+
     /// What goes wrong now and then, when anything is to.
     pub(super) fn recurring(&self) -> Option<Recurring> {
         self.fault.map(|fault| Recurring {
@@ -108,6 +132,7 @@ impl Args {
             admin_addr: self.api_admin_addr,
             data_store_connstring: data_store.to_string(),
             token_path: paths.api_token(),
+            max_value: proto::MAX_VALUE,
             allow_plaintext_token: false,
         }
     }

@@ -22,6 +22,7 @@ pub(super) struct Guide {
 struct Services {
     data_store: SocketAddr,
     data_store_admin: SocketAddr,
+    second_data_store: Option<(SocketAddr, SocketAddr)>,
     api: SocketAddr,
     api_admin: SocketAddr,
 }
@@ -40,10 +41,16 @@ impl Guide {
         }
     }
 
-    pub(super) fn add_services(&mut self, data_store: &runtime::Bound, api: &runtime::Bound) {
+    pub(super) fn add_services(
+        &mut self,
+        data_store: &runtime::Bound,
+        second_data_store: Option<&runtime::Bound>,
+        api: &runtime::Bound,
+    ) {
         self.services = Some(Services {
             data_store: data_store.addr(),
             data_store_admin: data_store.admin_addr(),
+            second_data_store: second_data_store.map(|second| (second.addr(), second.admin_addr())),
             api: api.addr(),
             api_admin: api.admin_addr(),
         });
@@ -63,6 +70,7 @@ impl fmt::Display for Guide {
         let Some(Services {
             data_store,
             data_store_admin,
+            second_data_store,
             api,
             api_admin,
         }) = services
@@ -86,7 +94,18 @@ Stop with Ctrl-C.",
             f,
             "
   api              http://{api}    HTTP and gRPC; probes on http://{api_admin}/readyz
-  data store       {data_store}           gRPC; probes on http://{data_store_admin}/readyz
+  data store       {data_store}           gRPC; probes on http://{data_store_admin}/readyz"
+        )?;
+        if let Some((second, admin)) = second_data_store {
+            write!(
+                f,
+                "
+  a second one     {second}           on the same storage; probes on http://{admin}/readyz"
+            )?;
+        }
+        write!(
+            f,
+            "
   Kubernetes API   https://{kubernetes}   kubectl --kubeconfig {kubeconfig} get pods -A
   the api's token  {}
 

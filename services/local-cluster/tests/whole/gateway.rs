@@ -353,3 +353,60 @@ async fn a_grpc_path_takes_nothing_but_grpc() {
         serde_json::json!({})
     );
 }
+
+#[tokio::test]
+async fn a_record_comes_with_its_revision_as_an_etag_and_not_again_to_whoever_has_it() {
+    let house = House::new().await;
+    let put = house.send("PUT", "/v1/records/a", &[], "1").await;
+    let etag = header_of(put.headers(), "etag").to_owned();
+
+    let got = house.send("GET", "/v1/records/a", &[], "").await;
+    let again = house
+        .send("GET", "/v1/records/a", &[("if-none-match", &etag)], "")
+        .await;
+
+    assert_eq!(
+        etag,
+        format!("\"{}\"", json(&put)["revision"].as_str().unwrap())
+    );
+    assert_eq!(header_of(got.headers(), "etag"), etag);
+    assert_eq!((again.status().as_u16(), text(&again)), (304, ""));
+    assert_eq!(header_of(again.headers(), "etag"), etag);
+}
+
+#[tokio::test]
+async fn if_match_and_if_none_match_guard_a_write() {
+    let house = House::new().await;
+    let send = async |method: &str, header: (&str, &str)| {
+        let response = house.send(method, "/v1/records/a", &[header], "1").await;
+        response.status().as_u16()
+    };
+
+    assert_eq!(send("PUT", ("if-match", "\"1\"")).await, 412);
+    assert_eq!(send("PUT", ("if-none-match", "*")).await, 200);
+    assert_eq!(send("PUT", ("if-none-match", "*")).await, 412);
+    assert_eq!(send("PUT", ("if-match", "\"1\"")).await, 200);
+    assert_eq!(send("DELETE", ("if-match", "\"1\"")).await, 412);
+    assert_eq!(send("DELETE", ("if-match", "W/\"2\"")).await, 412);
+    assert_eq!(send("DELETE", ("if-match", "*")).await, 400);
+    assert_eq!(send("DELETE", ("if-match", "\"2\"")).await, 200);
+    assert_eq!(send("GET", ("accept", "*/*")).await, 404);
+}
+
+#[tokio::test]
+async fn an_expected_revision_in_the_body_that_differs_is_a_conflict() {
+    let house = House::new().await;
+    let body = r#"{"value": "aGk=", "expectedRevision": "7"}"#;
+    let content_type = ("content-type", "application/json");
+
+    let conflict = house
+        .send("PUT", "/v1/records/a", &[content_type], body)
+        .await;
+    let both = [content_type, ("if-match", "\"8\"")];
+    let contradiction = house.send("PUT", "/v1/records/a", &both, body).await;
+
+    let (status, code, message) = refused(&conflict);
+    assert_eq!((status, code.as_str()), (409, "ABORTED"));
+    assert_eq!(message, "there is no record under that key");
+    assert_eq!(contradiction.status(), 400);
+}

@@ -6,11 +6,15 @@
     reason = "a test that finds what it does not expect is to panic, in its helpers too"
 )]
 
+#[path = "../../../data-store/tests/support/etcd.rs"]
+#[expect(dead_code, reason = "other suites start it in other ways")]
+mod etcd_server;
 mod faults;
 mod gateway;
 mod metrics;
 mod outcomes;
 mod programs;
 mod recovery;
+mod sharing;
 mod support;
 mod way;

@@ -30,7 +30,7 @@ use tonic::{
 use tonic_kube_auth::Clock;
 use tonic_types::StatusExt as _;
 
-const ANY_PORT: SocketAddr =
+pub(crate) const ANY_PORT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// A task that ends when it is told to, or when this is dropped.
@@ -62,7 +62,7 @@ pub(crate) struct Program {
 // === impl Running ===
 
 impl Running {
-    fn spawn<F: Future<Output = ()> + Send + 'static>(
+    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(
         run: impl FnOnce(CancellationToken) -> F,
     ) -> Self {
         let stop = CancellationToken::new();
@@ -70,7 +70,7 @@ impl Running {
         Self { stop, task }
     }
 
-    async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.stop.cancel();
         (&mut self.task).await.expect("the task must end well");
     }
@@ -210,6 +210,7 @@ impl Program {
             admin_addr: ANY_PORT,
             data_store_connstring: data_store.to_string(),
             token_path: kubernetes.paths.api_token(),
+            max_value: proto::MAX_VALUE,
             allow_plaintext_token: false,
         };
         let program = Self::run(config.bind().await.expect("the api must start"));

@@ -1,7 +1,9 @@
 use axum::{body::Body, extract::Request};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::{MAX_VALUE, WritableRecord, wants_json};
+use super::{WritableRecord, wants_json};
+
+const MAX_VALUE: usize = 1024;
 
 async fn read(
     content_type: Option<&'static str>,
@@ -13,7 +15,7 @@ async fn read(
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
-    match WritableRecord::read("greeting".to_owned(), request).await {
+    match WritableRecord::read("greeting".to_owned(), request, MAX_VALUE).await {
         Ok(WritableRecord(record)) => {
             assert_eq!(record.key, "greeting");
             Ok((record.content_type, record.value.to_vec()))
@@ -90,7 +92,7 @@ async fn a_body_announced_too_long_is_refused_unread() {
         .headers_mut()
         .insert(header::CONTENT_LENGTH, HeaderValue::from(MAX_VALUE + 1));
 
-    let error = WritableRecord::read("greeting".to_owned(), request)
+    let error = WritableRecord::read("greeting".to_owned(), request, MAX_VALUE)
         .await
         .unwrap_err();
 

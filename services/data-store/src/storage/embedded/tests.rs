@@ -99,7 +99,8 @@ async fn a_quiet_watch_is_told_where_it_is_now_and_then() {
     };
 
     assert!(matches!(told, Event::Bookmark { revision } if revision >= 1_000));
-    assert!(told.revision() <= writes);
+    // The last write may be committed and not answered yet.
+    assert!(told.revision() <= writes + 1);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! How a test proves who calls: the same way as everybody. Shared by the tests inside the crate and out.
+//! How a test proves who calls: the same way as everybody.
 
 use std::{
     future,
