@@ -166,7 +166,6 @@ async fn etcd(out: &mut impl io::Write) -> Result<(), AnyError> {
             let request = PutRequest {
                 key: format!("/plain/{name}/{writer}/{}", n % keys).into(),
                 value: vec![0x5a; 180].into(),
-                ..PutRequest::default()
             };
             plain.clone().put(request).await.map(drop)
         })

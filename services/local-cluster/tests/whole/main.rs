@@ -7,7 +7,11 @@
 )]
 
 #[path = "../../../data-store/tests/support/etcd.rs"]
-#[expect(dead_code, reason = "other suites start it in other ways")]
+#[expect(
+    dead_code,
+    clippy::panic,
+    reason = "it is shared with other suites, and made for tests"
+)]
 mod etcd_server;
 mod faults;
 mod gateway;
