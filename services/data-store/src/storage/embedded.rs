@@ -79,10 +79,10 @@ impl Embedded {
 
     async fn read<T: Send + 'static>(
         &self,
-        operation: impl FnOnce(&Database) -> Result<T, Failure> + Send + 'static,
+        operation: impl Fn(&Database) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StorageError> {
         let engine = Arc::clone(&self.engine);
-        spawn_blocking(move || engine.run(operation))
+        spawn_blocking(move || engine.read(operation))
             .await
             .unwrap_or(Err(Failure::Refused(StorageError::Stopping)))
             .map_err(StorageError::from)

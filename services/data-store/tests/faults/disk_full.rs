@@ -132,7 +132,10 @@ async fn fill(what: &str, room: Room) {
     println!(
         "  full        {acknowledged_before} acknowledged before, {acknowledged_while_full} within {FULL_FOR:?} from then on, {refused} refused"
     );
-    println!("  file        {} KiB", fs::metadata(&file).unwrap().len() / KIB);
+    println!(
+        "  file        {} KiB",
+        fs::metadata(&file).unwrap().len() / KIB
+    );
     println!("  refusals    {:?}", sent.refusals);
     println!(
         "  reads       {} answered, longest gap {:.1?}; failed: {:?}",
@@ -331,7 +334,10 @@ impl Run {
             .map(|record| {
                 let id = id_of(record);
                 assert_eq!(record.key, key_of(id));
-                assert!(record.value == value_of_size(id, VALUE_BYTES), "half of {id}");
+                assert!(
+                    record.value == value_of_size(id, VALUE_BYTES),
+                    "half of {id}"
+                );
                 id
             })
             .collect();

@@ -75,7 +75,11 @@ async fn kill_and_restart(rounds: usize) {
 }
 
 /// Has the program killed once it acknowledged so many writes; comes back when every writer knows.
-async fn write_until_killed(program: &mut Program, ledger: Ledger, acknowledgements: u64) -> Ledger {
+async fn write_until_killed(
+    program: &mut Program,
+    ledger: Ledger,
+    acknowledgements: u64,
+) -> Ledger {
     let ledger = Arc::new(Mutex::new(ledger));
     let (tx, mut acknowledged) = mpsc::unbounded_channel();
     let mut writers = JoinSet::new();

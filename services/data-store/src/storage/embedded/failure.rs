@@ -16,6 +16,8 @@ pub(super) enum Failure {
     Reopen(#[source] OpenProblem),
     #[error("it was closed by an error of another request")]
     Closed,
+    #[error("there was no room a moment ago; it is tried again soon")]
+    StillFull,
 }
 
 // === impl Failure ===
@@ -35,16 +37,23 @@ impl Failure {
             ),
             // What it held while it panicked stays locked.
             Self::Panicked(_) => true,
-            Self::Refused(_) | Self::Reopen(_) | Self::Closed => false,
+            Self::Refused(_) | Self::Reopen(_) | Self::Closed | Self::StillFull => false,
         }
     }
 
-    fn is_full(&self) -> bool {
+    /// Whether something else broke the database; this operation might have gone well.
+    pub(super) fn is_of_another(&self) -> bool {
+        matches!(self, Self::Engine(redb::Error::PreviousIo) | Self::Closed)
+    }
+
+    /// Whether there was no room for it.
+    pub(super) fn is_full(&self) -> bool {
         use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         match self {
             Self::Engine(redb::Error::Io(error)) => {
                 matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
             }
+            Self::StillFull => true,
             Self::Engine(_)
             | Self::Panicked(_)
             | Self::Refused(_)

@@ -129,7 +129,7 @@ impl Writes {
         let writes = || batch.iter().map(|waiting| &waiting.write);
         let applied = self
             .engine
-            .run(|database| apply(database, writes(), self.history));
+            .write(|database| apply(database, writes(), self.history));
         // Also after a failure: the commit may have happened.
         self.commits.send_replace(());
         applied.unwrap_or_else(|failure| {
