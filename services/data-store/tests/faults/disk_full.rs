@@ -11,7 +11,7 @@ use std::{
     process::Command,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -33,7 +33,7 @@ use crate::{
 const WRITERS: u64 = 8;
 const VALUE_BYTES: usize = 32 * 1024;
 /// For how long the writers are refused, and never heed that they might wait.
-const FULL_FOR: Duration = Duration::from_secs(5);
+const FULL_FOR: Duration = Duration::from_millis(5_500);
 /// How soon there must be an answer to a write once there is room.
 const AGAIN_WITHIN: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(600);
@@ -98,11 +98,13 @@ async fn fill(what: &str, room: Room) {
     let first = timeout(LONGEST, refusals.recv()).await.unwrap();
     let full_at = Instant::now();
     first.expect("writers must go on");
+    let reads_before = run.reads.load(Ordering::Relaxed);
     let acknowledged_before = run.sent().acknowledged();
     // The writers try again at once; that they are refused is what is looked at.
     while let Ok(refused) = timeout_at(full_at + FULL_FOR, refusals.recv()).await {
         refused.expect("writers must go on");
     }
+    let reads_while_full = run.reads.load(Ordering::Relaxed) - reads_before;
     let refused = run.sent().refused();
     let acknowledged_while_full = run.sent().acknowledged() - acknowledged_before;
     room.give(&program);
@@ -138,8 +140,8 @@ async fn fill(what: &str, room: Room) {
     );
     println!("  refusals    {:?}", sent.refusals);
     println!(
-        "  reads       {} answered, longest gap {:.1?}; failed: {:?}",
-        reads.answered, reads.longest_gap, reads.failed
+        "  reads       {reads_before} before, {reads_while_full} while full; longest gap {:.1?}; failed: {:?}",
+        reads.longest_gap, reads.failed
     );
     println!("  room again  a write after {:.1?}", again.unwrap());
     println!(
@@ -170,6 +172,7 @@ enum Kind {
 struct Run {
     sent: Arc<Mutex<Sent>>,
     is_over: Arc<AtomicBool>,
+    reads: Arc<AtomicU64>,
     had_room: watch::Sender<Option<Instant>>,
     /// How long after there was room a write was acknowledged that began then.
     first_again: watch::Sender<Option<Duration>>,
@@ -185,7 +188,6 @@ struct Sent {
 
 #[derive(Debug, Default)]
 struct Reads {
-    answered: u64,
     longest_gap: Duration,
     failed: HashMap<String, u64>,
 }
@@ -252,6 +254,7 @@ impl Default for Run {
         Self {
             sent: Arc::default(),
             is_over: Arc::default(),
+            reads: Arc::default(),
             had_room: watch::Sender::new(None),
             first_again: watch::Sender::new(None),
         }
@@ -316,7 +319,7 @@ impl Run {
                     let record = record.expect("what was acknowledged must be there");
                     assert_eq!(id_of(&record), id);
                     assert!(record.value == value_of_size(id, VALUE_BYTES));
-                    reads.answered += 1;
+                    self.reads.fetch_add(1, Ordering::Relaxed);
                     reads.longest_gap = reads.longest_gap.max(answered_at.elapsed());
                     answered_at = Instant::now();
                 }

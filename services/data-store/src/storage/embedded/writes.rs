@@ -12,6 +12,8 @@ use tokio::{
 use super::{
     apply::{Answers, apply},
     engine::Engine,
+    failure::Failure,
+    layout::Span,
 };
 use crate::storage::{Delete, Put, StorageError};
 
@@ -133,9 +135,22 @@ impl Writes {
         // Also after a failure: the commit may have happened.
         self.commits.send_replace(());
         applied.unwrap_or_else(|failure| {
-            let error = StorageError::from(failure);
+            let error = self.told(failure);
             batch.iter().map(|_| Err(error.clone())).collect()
         })
+    }
+
+    /// What writers are told of a commit that failed.
+    fn told(&self, failure: Failure) -> StorageError {
+        let after = match &failure {
+            Failure::Commit { after, .. } if failure.is_full() => *after,
+            _ => return failure.into(),
+        };
+        // A disk may say that it is full after it took every page. Who hears that it is full hears that nothing was written.
+        match self.engine.read(Span::of) {
+            Ok(span) if span.last == after => failure.into(),
+            Ok(_) | Err(_) => StorageError::Unavailable(Arc::new(failure)),
+        }
     }
 
     // What a poisoned lock guards is still a queue.

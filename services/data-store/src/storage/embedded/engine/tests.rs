@@ -14,8 +14,9 @@ use tokio::time::advance;
 
 use super::{Engine, FULL_PAUSE, Opening, load};
 use crate::storage::{
-    Delete, OpenProblem, Put, StorageError,
+    Delete, OpenProblem, Put, Storage as _, StorageError,
     embedded::{
+        Embedded,
         apply::apply,
         failure::Failure,
         layout::VERSIONS,
@@ -32,6 +33,8 @@ struct Disk {
     synced: Arc<Mutex<Vec<u8>>>,
     is_broken: Arc<AtomicBool>,
     is_full: Arc<AtomicBool>,
+    /// Says so at the next sync, after it took everything.
+    is_full_at_sync: Arc<AtomicBool>,
     openings: Arc<AtomicUsize>,
 }
 
@@ -85,6 +88,9 @@ impl StorageBackend for Disk {
         let mut synced = vec![0; usize::try_from(self.len()?).unwrap()];
         self.bytes.read(0, &mut synced)?;
         *self.synced.lock().unwrap() = synced;
+        if self.is_full_at_sync.swap(false, Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         Ok(())
     }
 
@@ -99,15 +105,19 @@ fn write(engine: &Engine, write: &Write) -> Result<Written, Failure> {
     answers.remove(0).map_err(Failure::Refused)
 }
 
-fn put(engine: &Engine, key: &str, value: impl Into<Bytes>) -> Result<i64, Failure> {
-    let put = Put {
+fn mk_put(key: &str, value: impl Into<Bytes>) -> Put {
+    Put {
         key: key.to_owned(),
         value: value.into(),
         content_type: "text/plain".to_owned(),
         updated_by: "somebody".to_owned(),
         now: UNIX_EPOCH,
         expected: None,
-    };
+    }
+}
+
+fn put(engine: &Engine, key: &str, value: impl Into<Bytes>) -> Result<i64, Failure> {
+    let put = mk_put(key, value);
     match write(engine, &Write::Put(put))? {
         Written::Put(record) => Ok(record.revision),
         Written::Delete(_) => unreachable!(),
@@ -173,6 +183,20 @@ async fn a_full_disk_is_tried_once_a_second_and_is_opened_no_more_often() {
         assert_eq!(disk.openings.load(Ordering::SeqCst), 1 + second);
         advance(FULL_PAUSE).await;
     }
+}
+
+#[tokio::test]
+async fn a_write_is_not_called_nothing_when_the_disk_was_full_after_it_took_all() {
+    let disk = Disk::default();
+    let storage = Embedded::new(disk.engine(), 10);
+    storage.put(mk_put("a", "1")).await.unwrap();
+
+    disk.is_full_at_sync.store(true, Ordering::SeqCst);
+    let unclear = storage.put(mk_put("a", "2")).await.unwrap_err();
+
+    let found = storage.get("a").await.unwrap().unwrap();
+    assert_eq!((found.revision, found.value), (2, "2".into()));
+    assert!(matches!(unclear, StorageError::Unavailable(_)), "{unclear}");
 }
 
 #[test]
@@ -286,7 +310,8 @@ fn a_damaged_record_is_an_error_until_it_is_written_again() {
                 row[5] ^= 1;
                 versions.insert(("a", 1), row.as_slice())?;
             }
-            Ok(transaction.commit()?)
+            transaction.commit().map_err(redb::Error::from)?;
+            Ok(())
         })
         .unwrap();
 
