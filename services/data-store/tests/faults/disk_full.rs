@@ -4,6 +4,11 @@
 //! Or a file that has grown is given no block for a page of it, in the midst of a commit: that takes a file system of its own, which only
 //! root may mount, and the test of it says so where it cannot.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "a fault run says in the end what it found"
+)]
+
 use std::{
     collections::HashMap,
     fs,

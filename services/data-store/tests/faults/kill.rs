@@ -1,9 +1,14 @@
 //! kill -9 under load, again and again: what was acknowledged is there, what was not is there whole or not at all.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "a fault run says in the end what it found"
+)]
+
 use std::{
     collections::{BTreeMap, HashMap},
     env, fs, mem,
-    path::PathBuf,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -290,7 +295,7 @@ impl Ledger {
         }
     }
 
-    fn report(&self, rounds: usize, mut restarts: Vec<Duration>, file: &PathBuf) {
+    fn report(&self, rounds: usize, mut restarts: Vec<Duration>, file: &Path) {
         restarts.sort();
         let median = restarts[restarts.len() / 2];
         let longest = restarts.last().unwrap();

@@ -105,19 +105,19 @@ impl Kubernetes {
 impl Start<'_> {
     /// Starts the program and waits until it answers.
     pub(crate) async fn start(&self) -> Program {
+        let mut said = String::new();
         for _ in 0..ATTEMPTS {
-            if let Some(program) = timeout(PATIENCE, self.attempt())
-                .await
-                .expect("it must start")
-            {
-                return program;
+            let attempt = timeout(PATIENCE, self.attempt()).await;
+            match attempt.expect("it must answer") {
+                Ok(program) => return program,
+                Err(ended) => said = ended,
             }
         }
-        panic!("the data store does not start");
+        panic!("the data store does not start: {said}");
     }
 
-    /// Answers nothing when the program ended, as when somebody took its port.
-    async fn attempt(&self) -> Option<Program> {
+    /// Fails with what it said when the program ended, as when somebody took its port.
+    async fn attempt(&self) -> Result<Program, String> {
         let [addr, admin_addr] = free_addresses();
         let began = Instant::now();
         let mut child = self.command(addr, admin_addr).spawn().unwrap();
@@ -131,14 +131,13 @@ impl Start<'_> {
             log,
         };
         if serving.await.is_err() {
-            eprintln!("it ended: {}", program.log());
-            return None;
+            return Err(program.log());
         }
         while program.caller.greet().await.is_err() {
             sleep(PAUSE).await;
         }
         program.started_in = began.elapsed();
-        Some(program)
+        Ok(program)
     }
 
     fn command(&self, addr: SocketAddr, admin_addr: SocketAddr) -> Command {
