@@ -35,6 +35,10 @@ const HISTORY: u32 = 500;
 /// The program is killed after fewer acknowledgements than this.
 const MOST_ACKNOWLEDGED: u64 = 40;
 
+/// In one of so many rounds it is killed once more while it starts, within the time that a start takes.
+const KILLED_TWICE: u64 = 4;
+const STARTING_MS: u64 = 50;
+
 /// The longest that the rounds may take together.
 const LONGEST: Duration = Duration::from_secs(1_800);
 
@@ -63,11 +67,16 @@ async fn kill_and_restart(rounds: usize) {
     };
     let mut numbers = Numbers::new(rounds as u64);
     let mut ledger = Ledger::default();
-    let mut restarts = Vec::new();
+    let (mut restarts, mut kills) = (Vec::new(), rounds);
     let mut program = start.start().await;
     for round in 1..=rounds {
         let acknowledgements = numbers.below(MOST_ACKNOWLEDGED);
         ledger = write_until_killed(&mut program, ledger, acknowledgements).await;
+        if numbers.below(KILLED_TWICE) == 0 {
+            let after = Duration::from_millis(numbers.below(STARTING_MS));
+            start.start_and_kill(after).await;
+            kills += 1;
+        }
         program = start.start().await;
         restarts.push(program.started_in);
         let checked = ledger.check(&mut program.caller);
@@ -75,7 +84,7 @@ async fn kill_and_restart(rounds: usize) {
         checked.unwrap_or_else(|_| panic!("round {round} is not answered: {}", program.log()));
     }
     program.stop().await;
-    ledger.report(rounds, restarts, &file);
+    ledger.report(kills, restarts, &file);
     println!("took                {:.1?}", began.elapsed());
 }
 
@@ -295,12 +304,15 @@ impl Ledger {
         }
     }
 
-    fn report(&self, rounds: usize, mut restarts: Vec<Duration>, file: &Path) {
+    fn report(&self, kills: usize, mut restarts: Vec<Duration>, file: &Path) {
         restarts.sort();
         let median = restarts[restarts.len() / 2];
         let longest = restarts.last().unwrap();
         let size = fs::metadata(file).unwrap().len();
-        println!("kills               {rounds}, under {WRITERS} writers");
+        let starting = kills - restarts.len();
+        println!(
+            "kills               {kills}, of these {starting} while it started; {WRITERS} writers"
+        );
         println!("acknowledged        {}, none lost", self.acknowledged);
         println!(
             "unclear             {}: {} found whole, {} not found",

@@ -116,6 +116,16 @@ impl Start<'_> {
         panic!("the data store does not start: {said}");
     }
 
+    /// Starts the program and kills it after so long, wherever it is then.
+    pub(crate) async fn start_and_kill(&self, after: Duration) {
+        let [addr, admin_addr] = free_addresses();
+        let mut command = self.command(addr, admin_addr);
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        sleep(after).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// Fails with what it said when the program ended, as when somebody took its port.
     async fn attempt(&self) -> Result<Program, String> {
         let [addr, admin_addr] = free_addresses();
