@@ -35,7 +35,8 @@ use super::{
 
 /// Keeps records in a file of this machine, which no other process can open meanwhile, or in memory.
 ///
-/// An acknowledged write is on disk. Reads never wait for writes and see the last one committed.
+/// An acknowledged write is on disk. Reads never wait for writes and see the last one committed. When a disk fails or is full, they wait
+/// until the file is open again; a full disk is tried once a second at most, and less often when a large file takes long to open.
 #[derive(Clone, Debug)]
 pub struct Embedded {
     engine: Arc<Engine>,
@@ -79,10 +80,10 @@ impl Embedded {
 
     async fn read<T: Send + 'static>(
         &self,
-        operation: impl FnOnce(&Database) -> Result<T, Failure> + Send + 'static,
+        operation: impl Fn(&Database) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StorageError> {
         let engine = Arc::clone(&self.engine);
-        spawn_blocking(move || engine.run(operation))
+        spawn_blocking(move || engine.read(operation))
             .await
             .unwrap_or(Err(Failure::Refused(StorageError::Stopping)))
             .map_err(StorageError::from)

@@ -54,7 +54,10 @@ pub(super) fn apply<'a>(
     let span = tables.span;
     drop(tables);
     span.save(&transaction)?;
-    transaction.commit()?;
+    transaction.commit().map_err(|error| Failure::Commit {
+        error: error.into(),
+        after: before.last,
+    })?;
     Ok(answers)
 }
 

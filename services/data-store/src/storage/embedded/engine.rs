@@ -3,19 +3,30 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::{PoisonError, RwLock, RwLockReadGuard},
+    sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
 };
 
 use redb::{
     Database, StorageBackend,
     backends::{FileBackend, InMemoryBackend},
 };
+use tokio::time::Instant;
 
 use super::{failure::Failure, file, layout};
 use crate::storage::OpenProblem;
 
 /// How much of the file is kept in memory: the engine's own default, 1 GiB, is more than most pods have.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// For how long at least nothing is written after there was no room for a write.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
+/// How many times longer that is than the database takes to open. A write to a full disk closes it, and reads wait until it is open again:
+/// they wait for a sixth of the time at most.
+const FULL_PAUSE_OPENINGS: u32 = 5;
+
+/// How often a read begins again because something else broke the database under it.
+const READ_AGAIN: usize = 3;
 
 type Opener = Box<dyn Fn(Opening) -> Result<Database, OpenProblem> + Send + Sync>;
 
@@ -25,8 +36,20 @@ type Opener = Box<dyn Fn(Opening) -> Result<Database, OpenProblem> + Send + Sync
 /// opened at the next operation. A panic of redb, which some damages of a file cause, becomes an error like that.
 pub(super) struct Engine {
     opener: Opener,
-    /// Read by operations, written to close and open; nothing while closed.
-    database: RwLock<Option<Database>>,
+    /// Read by operations, written to close and open.
+    slot: RwLock<Slot>,
+    /// When there was no room for a write, until there is again.
+    full_at: Mutex<Option<Instant>>,
+}
+
+#[derive(Default)]
+struct Slot {
+    /// Nothing while closed.
+    database: Option<Database>,
+    /// How often it was opened: who finds it broken closes that one, and not the next.
+    openings: u64,
+    /// How long it took to open.
+    opened_in: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,56 +81,102 @@ impl Engine {
     pub(super) fn open_with(opener: Opener) -> Result<Self, OpenProblem> {
         let engine = Self {
             opener,
-            database: RwLock::new(None),
+            slot: RwLock::default(),
+            full_at: Mutex::default(),
         };
-        engine.reopen(Opening::First)?;
+        engine.open(Opening::First)?;
         Ok(engine)
     }
 
-    pub(super) fn run<T>(
+    /// Reads. When another operation broke the database meanwhile, the read begins again: it has no part in a write that failed.
+    pub(super) fn read<T>(
+        &self,
+        operation: impl Fn(&Database) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        for _ in 0..READ_AGAIN {
+            match self.run(&operation) {
+                Err(failure) if failure.is_of_another() => {}
+                result => return result,
+            }
+        }
+        self.run(operation)
+    }
+
+    /// Writes, unless there was no room for it a moment ago.
+    pub(super) fn write<T>(
         &self,
         operation: impl FnOnce(&Database) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        if self.read().is_none() {
-            self.reopen(Opening::Again).map_err(Failure::Reopen)?;
+        if self.is_full() {
+            return Err(Failure::StillFull);
         }
-        let result = match self.read().as_ref() {
-            Some(database) => catch_unwind(AssertUnwindSafe(|| operation(database)))
-                .unwrap_or_else(|panic| Err(Failure::Panicked(text_of(panic.as_ref())))),
-            None => Err(Failure::Closed),
+        let result = self.run(operation);
+        let is_full = result.as_ref().is_err_and(Failure::is_full);
+        *self.full_at.lock().unwrap_or_else(PoisonError::into_inner) = is_full.then(Instant::now);
+        result
+    }
+
+    fn is_full(&self) -> bool {
+        let full_at = *self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        full_at.is_some_and(|at| {
+            let pause = FULL_PAUSE.max(self.slot().opened_in * FULL_PAUSE_OPENINGS);
+            at.elapsed() < pause
+        })
+    }
+
+    fn run<T>(
+        &self,
+        operation: impl FnOnce(&Database) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if self.slot().database.is_none() {
+            self.open(Opening::Again).map_err(Failure::Reopen)?;
+        }
+        let slot = self.slot();
+        let Some(database) = slot.database.as_ref() else {
+            return Err(Failure::Closed);
         };
+        let result = catch_unwind(AssertUnwindSafe(|| operation(database)))
+            .unwrap_or_else(|panic| Err(Failure::Panicked(text_of(panic.as_ref()))));
+        let opening = slot.openings;
+        drop(slot);
         if result.as_ref().is_err_and(Failure::is_sticky) {
-            self.close();
+            self.close(opening);
         }
         result
     }
 
-    fn reopen(&self, opening: Opening) -> Result<(), OpenProblem> {
-        let mut database = self
-            .database
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if database.is_none() {
+    fn open(&self, opening: Opening) -> Result<(), OpenProblem> {
+        let mut slot = self.slot_mut();
+        if slot.database.is_none() {
+            let began = Instant::now();
             let opened = catch_unwind(AssertUnwindSafe(|| (self.opener)(opening)))
                 .unwrap_or_else(|panic| Err(OpenProblem::Panicked(text_of(panic.as_ref()))))?;
-            *database = Some(opened);
+            *slot = Slot {
+                database: Some(opened),
+                openings: slot.openings + 1,
+                opened_in: began.elapsed(),
+            };
         }
         Ok(())
     }
 
-    fn close(&self) {
-        let mut database = self
-            .database
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let closing = database.take();
+    fn close(&self, opening: u64) {
+        let mut slot = self.slot_mut();
+        if slot.openings != opening {
+            return;
+        }
+        let closing = slot.database.take();
         // After a panic of redb, closing may panic as well; there is nothing left to save.
         let _closed = catch_unwind(AssertUnwindSafe(|| drop(closing)));
     }
 
     // A poisoned lock guards nothing half done: the database is either there or not.
-    fn read(&self) -> RwLockReadGuard<'_, Option<Database>> {
-        self.database.read().unwrap_or_else(PoisonError::into_inner)
+    fn slot(&self) -> RwLockReadGuard<'_, Slot> {
+        self.slot.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slot_mut(&self) -> RwLockWriteGuard<'_, Slot> {
+        self.slot.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

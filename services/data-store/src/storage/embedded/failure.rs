@@ -10,12 +10,17 @@ pub(super) enum Failure {
     Refused(StorageError),
     #[error(transparent)]
     Engine(redb::Error),
+    /// It may be found to have happened when the database is opened again.
+    #[error("the commit after revision {after} failed: {error}")]
+    Commit { error: redb::Error, after: i64 },
     #[error("the storage engine panicked: {0}")]
     Panicked(String),
     #[error("it could not be opened again after an error: {0}")]
     Reopen(#[source] OpenProblem),
     #[error("it was closed by an error of another request")]
     Closed,
+    #[error("there was no room a moment ago; it is tried again soon")]
+    StillFull,
 }
 
 // === impl Failure ===
@@ -28,28 +33,36 @@ impl Failure {
 
     /// Whether the engine answers nothing more until it is opened again.
     pub(super) fn is_sticky(&self) -> bool {
-        match self {
-            Self::Engine(error) => matches!(
-                error,
-                redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::Backend(_)
-            ),
-            // What it held while it panicked stays locked.
-            Self::Panicked(_) => true,
-            Self::Refused(_) | Self::Reopen(_) | Self::Closed => false,
+        use redb::Error::{Backend, Io, PreviousIo};
+        // What it held while it panicked stays locked.
+        matches!(self, Self::Panicked(_))
+            || matches!(self.engine(), Some(Io(_) | PreviousIo | Backend(_)))
+    }
+
+    /// Whether something else broke the database; this operation might have gone well.
+    pub(super) fn is_of_another(&self) -> bool {
+        matches!(self, Self::Engine(redb::Error::PreviousIo) | Self::Closed)
+    }
+
+    /// Whether there was no room for it.
+    pub(super) fn is_full(&self) -> bool {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match self.engine() {
+            Some(redb::Error::Io(error)) => {
+                matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+            }
+            Some(_) | None => matches!(self, Self::StillFull),
         }
     }
 
-    fn is_full(&self) -> bool {
-        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    fn engine(&self) -> Option<&redb::Error> {
         match self {
-            Self::Engine(redb::Error::Io(error)) => {
-                matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
-            }
-            Self::Engine(_)
+            Self::Engine(error) | Self::Commit { error, .. } => Some(error),
+            Self::Refused(_)
             | Self::Panicked(_)
-            | Self::Refused(_)
             | Self::Reopen(_)
-            | Self::Closed => false,
+            | Self::Closed
+            | Self::StillFull => None,
         }
     }
 }
@@ -59,7 +72,7 @@ impl From<Failure> for StorageError {
         match failure {
             Failure::Refused(error) => error,
             full if full.is_full() => Self::Full(Arc::new(full)),
-            damaged @ Failure::Engine(redb::Error::Corrupted(_)) => {
+            damaged if matches!(damaged.engine(), Some(redb::Error::Corrupted(_))) => {
                 Self::Damaged(Arc::new(damaged))
             }
             other => Self::Unavailable(Arc::new(other)),
@@ -78,7 +91,6 @@ macro_rules! from_redb {
 }
 
 from_redb!(
-    CommitError,
     Error,
     SetDurabilityError,
     StorageError,

@@ -65,7 +65,7 @@ async fn forgetting_leaves_one_row_for_each_record_and_none_for_a_deleted_one() 
         storage.put(mk_put("1", "")).await.unwrap();
     }
 
-    let rows = storage.engine.run(|database| {
+    let rows = storage.engine.read(|database| {
         let transaction = database.begin_read()?;
         let log = transaction
             .open_table(LOG)?

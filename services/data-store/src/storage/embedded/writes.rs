@@ -13,6 +13,8 @@ use tokio::{
 use super::{
     apply::{Answers, apply},
     engine::Engine,
+    failure::Failure,
+    layout::Span,
 };
 use crate::storage::{Delete, Put, StorageError};
 
@@ -114,13 +116,26 @@ impl Writes {
         let writes = || batch.iter().map(|waiting| &waiting.write);
         let applied = self
             .engine
-            .run(|database| apply(database, writes(), self.history));
+            .write(|database| apply(database, writes(), self.history));
         // Also after a failure: the commit may have happened.
         self.commits.send_replace(());
         applied.unwrap_or_else(|failure| {
-            let error = StorageError::from(failure);
+            let error = self.told(failure);
             batch.iter().map(|_| Err(error.clone())).collect()
         })
+    }
+
+    /// What writers are told of a commit that failed.
+    fn told(&self, failure: Failure) -> StorageError {
+        let after = match &failure {
+            Failure::Commit { after, .. } if failure.is_full() => *after,
+            _ => return failure.into(),
+        };
+        // A disk may say that it is full after it took every page. Who hears that it is full hears that nothing was written.
+        match self.engine.read(Span::of) {
+            Ok(span) if span.last == after => failure.into(),
+            Ok(_) | Err(_) => StorageError::Unavailable(Arc::new(failure)),
+        }
     }
 }
 

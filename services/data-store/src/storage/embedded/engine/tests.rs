@@ -1,4 +1,5 @@
 use std::{
+    cell::Cell,
     io,
     sync::{
         Arc, Mutex,
@@ -9,11 +10,13 @@ use std::{
 
 use bytes::Bytes;
 use redb::{ReadableTable as _, StorageBackend, backends::InMemoryBackend};
+use tokio::time::advance;
 
-use super::{Engine, Opening, load};
+use super::{Engine, FULL_PAUSE, Opening, load};
 use crate::storage::{
-    Delete, OpenProblem, Put, StorageError,
+    Delete, OpenProblem, Put, Storage as _, StorageError,
     embedded::{
+        Embedded,
         apply::apply,
         failure::Failure,
         layout::VERSIONS,
@@ -30,6 +33,8 @@ struct Disk {
     synced: Arc<Mutex<Vec<u8>>>,
     is_broken: Arc<AtomicBool>,
     is_full: Arc<AtomicBool>,
+    /// Says so at the next sync, after it took everything.
+    is_full_at_sync: Arc<AtomicBool>,
     openings: Arc<AtomicUsize>,
 }
 
@@ -83,6 +88,9 @@ impl StorageBackend for Disk {
         let mut synced = vec![0; usize::try_from(self.len()?).unwrap()];
         self.bytes.read(0, &mut synced)?;
         *self.synced.lock().unwrap() = synced;
+        if self.is_full_at_sync.swap(false, Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         Ok(())
     }
 
@@ -93,19 +101,23 @@ impl StorageBackend for Disk {
 }
 
 fn write(engine: &Engine, write: &Write) -> Result<Written, Failure> {
-    let mut answers = engine.run(|database| apply(database, [write].into_iter(), 10))?;
+    let mut answers = engine.write(|database| apply(database, [write].into_iter(), 10))?;
     answers.remove(0).map_err(Failure::Refused)
 }
 
-fn put(engine: &Engine, key: &str, value: impl Into<Bytes>) -> Result<i64, Failure> {
-    let put = Put {
+fn mk_put(key: &str, value: impl Into<Bytes>) -> Put {
+    Put {
         key: key.to_owned(),
         value: value.into(),
         content_type: "text/plain".to_owned(),
         updated_by: "somebody".to_owned(),
         now: UNIX_EPOCH,
         expected: None,
-    };
+    }
+}
+
+fn put(engine: &Engine, key: &str, value: impl Into<Bytes>) -> Result<i64, Failure> {
+    let put = mk_put(key, value);
     match write(engine, &Write::Put(put))? {
         Written::Put(record) => Ok(record.revision),
         Written::Delete(_) => unreachable!(),
@@ -120,7 +132,7 @@ fn delete(engine: &Engine, key: &str) {
 
 fn value_of(engine: &Engine, key: &str) -> Result<Option<Bytes>, Failure> {
     engine
-        .run(|database| read::get(database, key))
+        .read(|database| read::get(database, key))
         .map(|record| record.map(|record| record.value))
 }
 
@@ -139,8 +151,8 @@ fn an_acknowledged_write_survives_a_power_cut() {
     assert_eq!(put(&engine, "c", "3").unwrap(), 4);
 }
 
-#[test]
-fn a_full_disk_loses_nothing_and_stops_no_reads() {
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_loses_nothing_and_stops_no_reads() {
     let disk = Disk::default();
     let engine = disk.engine();
     put(&engine, "a", "before").unwrap();
@@ -149,10 +161,73 @@ fn a_full_disk_loses_nothing_and_stops_no_reads() {
     let full = put(&engine, "a", vec![0; 1_000_000]).unwrap_err();
     let meanwhile = value_of(&engine, "a").unwrap();
     disk.is_full.store(false, Ordering::SeqCst);
+    advance(FULL_PAUSE).await;
 
     assert!(matches!(StorageError::from(full), StorageError::Full(_)));
     assert_eq!(meanwhile, Some("before".into()));
     assert_eq!(put(&engine, "a", vec![0; 1_000_000]).unwrap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_is_tried_once_a_second_and_is_opened_no_more_often() {
+    let disk = Disk::default();
+    let engine = disk.engine();
+    disk.is_full.store(true, Ordering::SeqCst);
+
+    for second in 1..=3 {
+        for _ in 0..10 {
+            let full = put(&engine, "a", vec![0; 1_000_000]).unwrap_err();
+            assert!(matches!(StorageError::from(full), StorageError::Full(_)));
+            assert_eq!(value_of(&engine, "a").unwrap(), None);
+        }
+        assert_eq!(disk.openings.load(Ordering::SeqCst), 1 + second);
+        advance(FULL_PAUSE).await;
+    }
+}
+
+#[tokio::test]
+async fn a_write_is_not_called_nothing_when_the_disk_was_full_after_it_took_all() {
+    let disk = Disk::default();
+    let storage = Embedded::new(disk.engine(), 10);
+    storage.put(mk_put("a", "1")).await.unwrap();
+
+    disk.is_full_at_sync.store(true, Ordering::SeqCst);
+    let unclear = storage.put(mk_put("a", "2")).await.unwrap_err();
+
+    let found = storage.get("a").await.unwrap().unwrap();
+    assert_eq!((found.revision, found.value), (2, "2".into()));
+    assert!(matches!(unclear, StorageError::Unavailable(_)), "{unclear}");
+}
+
+#[test]
+fn a_read_that_the_failure_of_a_write_broke_begins_again() {
+    let disk = Disk::default();
+    let engine = disk.engine();
+    put(&engine, "a", "1").unwrap();
+
+    let tries = Cell::new(0);
+    let read = engine.read(|database| {
+        if tries.replace(tries.get() + 1) == 0 {
+            return Err(redb::StorageError::PreviousIo.into());
+        }
+        read::get(database, "a")
+    });
+
+    assert_eq!(read.unwrap().unwrap().value, "1");
+    assert_eq!(disk.openings.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_database_is_closed_once_however_many_find_it_broken() {
+    let disk = Disk::default();
+    let engine = disk.engine();
+
+    engine.close(1);
+    assert_eq!(value_of(&engine, "a").unwrap(), None);
+    engine.close(1);
+
+    assert_eq!(value_of(&engine, "a").unwrap(), None);
+    assert_eq!(disk.openings.load(Ordering::SeqCst), 2);
 }
 
 #[test]
@@ -235,7 +310,8 @@ fn a_damaged_record_is_an_error_until_it_is_written_again() {
                 row[5] ^= 1;
                 versions.insert(("a", 1), row.as_slice())?;
             }
-            Ok(transaction.commit()?)
+            transaction.commit().map_err(redb::Error::from)?;
+            Ok(())
         })
         .unwrap();
 
