@@ -51,6 +51,27 @@ async fn a_write_whose_answer_is_lost_is_unavailable_and_happened_once() {
 
 #[tokio::test]
 #[ignore = "needs etcd on the PATH (Debian: etcd-server)"]
+async fn a_write_that_has_to_look_first_takes_no_longer_than_another() {
+    let server = EtcdServer::start().await;
+    let silent = Proxy::start(server.endpoint()).await;
+    let forgetful = Proxy::start(server.endpoint()).await;
+    silent.swallow(true);
+    forgetful.swallow_after("lost");
+    let members = format!("etcd:{},{}", silent.address, forgetful.address);
+    let storage = open_at(&members).await;
+    let began = Instant::now();
+
+    // The one does not tell what there is, and the other does, but not what became of the write.
+    let put = crate::support::mk_put("key", "lost");
+    let error = storage.put(put).await.unwrap_err();
+
+    assert!(matches!(error, StorageError::Unavailable(_)), "{error:?}");
+    assert!(began.elapsed() >= Duration::from_secs(1));
+    assert!(began.elapsed() < Duration::from_millis(3500));
+}
+
+#[tokio::test]
+#[ignore = "needs etcd on the PATH (Debian: etcd-server)"]
 async fn reads_and_watches_go_on_when_a_member_falls_silent() {
     let cluster = EtcdCluster::start().await;
     let storage = open(&cluster.address("/a")).await;

@@ -57,32 +57,40 @@ impl Client {
     }
 
     pub(super) async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Fault> {
-        self.call(Effect::Reads, request, async |mut client, request| {
-            client.range(request).await
-        })
-        .await
+        self.range_before(deadline(), request).await
     }
 
-    pub(super) async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Fault> {
-        self.call(Effect::Writes, request, async |mut client, request| {
-            client.txn(request).await
-        })
-        .await
+    /// Reads as part of something that takes more than one call.
+    pub(super) async fn range_before(
+        &self,
+        deadline: Instant,
+        request: RangeRequest,
+    ) -> Result<RangeResponse, Fault> {
+        let method = async |mut client: KvClient<_>, request| client.range(request).await;
+        self.call(Effect::Reads, deadline, request, method).await
+    }
+
+    pub(super) async fn txn(
+        &self,
+        deadline: Instant,
+        request: TxnRequest,
+    ) -> Result<TxnResponse, Fault> {
+        let method = async |mut client: KvClient<_>, request| client.txn(request).await;
+        self.call(Effect::Writes, deadline, request, method).await
     }
 
     pub(super) async fn delete_range(
         &self,
         request: DeleteRangeRequest,
     ) -> Result<DeleteRangeResponse, Fault> {
-        self.call(Effect::Writes, request, async |mut client, request| {
-            client.delete_range(request).await
-        })
-        .await
+        let method = async |mut client: KvClient<_>, request| client.delete_range(request).await;
+        self.call(Effect::Writes, deadline(), request, method).await
     }
 
     async fn call<Q, A, F>(
         &self,
         effect: Effect,
+        deadline: Instant,
         message: Q,
         method: impl Fn(KvClient<Channel>, Request<Q>) -> F,
     ) -> Result<A, Fault>
@@ -90,7 +98,6 @@ impl Client {
         Q: Clone,
         F: Future<Output = Result<Response<A>, Status>>,
     {
-        let deadline = Instant::now() + DEADLINE;
         let mut failures = Failures::default();
         loop {
             let seat = self.members.current();
@@ -186,6 +193,11 @@ impl Failures {
         let rounds = u32::try_from(self.count / members).unwrap_or(u32::MAX);
         least.saturating_mul(rounds).min(most)
     }
+}
+
+/// When what begins now has to be over.
+pub(super) fn deadline() -> Instant {
+    Instant::now() + DEADLINE
 }
 
 /// A request for a member that has a leader, from us.

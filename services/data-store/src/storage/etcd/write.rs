@@ -12,10 +12,12 @@ use proto::{
     },
     records::v1::Record,
 };
+use tokio::time::Instant;
 
 use super::{
     Inner,
     birth::Birth,
+    client,
     fault::{Fault, Kind},
     revision, row,
 };
@@ -35,11 +37,13 @@ impl Inner {
     ///
     /// What is compared is the birth and not the last write: so those who overwrite one record at once don't get in each other's way.
     pub(super) async fn write(&self, put: Put) -> Result<Record, StorageError> {
+        // One for all of it: whoever waits does not know how many calls it takes.
+        let deadline = client::deadline();
         let key = self.keys.key(&put.key);
         let mut birth = match self.births.get(&put.key) {
             Some(birth) => birth,
             None if put.expected == Some(0) => Birth::NONE,
-            None => self.look(&key).await?,
+            None => self.look(deadline, &key).await?,
         };
         for _ in 0..ROUNDS {
             let record = mk_record(&put, birth);
@@ -53,7 +57,7 @@ impl Inner {
                 }))],
                 failure: vec![op(Request::RequestRange(one(&key)))],
             };
-            let answer = self.client.txn(request).await?;
+            let answer = self.client.txn(deadline, request).await?;
             let at = revision(answer.header.as_ref());
             if answer.succeeded {
                 let birth = Birth {
@@ -122,7 +126,7 @@ impl Inner {
                 range_end: Bytes::new(),
             }))],
         };
-        let answer = self.client.txn(request).await?;
+        let answer = self.client.txn(client::deadline(), request).await?;
         if answer.succeeded {
             return Ok(revision(answer.header.as_ref()));
         }
@@ -131,12 +135,12 @@ impl Inner {
     }
 
     /// Asks the member alone when a record came to be; it may know an old answer, and the transaction will tell.
-    async fn look(&self, key: &Bytes) -> Result<Birth, StorageError> {
+    async fn look(&self, deadline: Instant, key: &Bytes) -> Result<Birth, StorageError> {
         let request = RangeRequest {
             serializable: true,
             ..one(key)
         };
-        let answer = self.client.range(request).await?;
+        let answer = self.client.range_before(deadline, request).await?;
         Ok(Birth::of(answer.kvs.first()))
     }
 }
