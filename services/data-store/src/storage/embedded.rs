@@ -92,6 +92,12 @@ impl Embedded {
 
 impl Storage for Embedded {
     async fn get(&self, key: &str) -> Result<Option<Record>, StorageError> {
+        let at_once = self
+            .engine
+            .read_at_once(|database| read::get(database, key));
+        if let Some(result) = at_once {
+            return result.map_err(StorageError::from);
+        }
         let key = key.to_owned();
         self.read(move |database| read::get(database, &key)).await
     }

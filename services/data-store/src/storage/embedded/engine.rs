@@ -25,6 +25,12 @@ const FULL_PAUSE: Duration = Duration::from_secs(1);
 /// they wait for a sixth of the time at most.
 const FULL_PAUSE_OPENINGS: u32 = 5;
 
+/// How long a read may take on a thread that others wait for. Out of memory it takes a few microseconds.
+const QUICK: Duration = Duration::from_micros(200);
+
+/// For how long no read is tried there after one took longer, as the disk is in it.
+const SLOW_PAUSE: Duration = Duration::from_secs(1);
+
 /// How often a read begins again because something else broke the database under it.
 const READ_AGAIN: usize = 3;
 
@@ -40,6 +46,8 @@ pub(super) struct Engine {
     slot: RwLock<Slot>,
     /// When there was no room for a write, until there is again.
     full_at: Mutex<Option<Instant>>,
+    /// When a read last took too long to hold up others with.
+    slow_at: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -83,6 +91,7 @@ impl Engine {
             opener,
             slot: RwLock::default(),
             full_at: Mutex::default(),
+            slow_at: Mutex::default(),
         };
         engine.open(Opening::First)?;
         Ok(engine)
@@ -100,6 +109,26 @@ impl Engine {
             }
         }
         self.run(operation)
+    }
+
+    /// Reads at once, if that is likely to be quick; else, and whenever there is trouble, answers nothing, and [`Engine::read`] is to be
+    /// asked on a thread that may wait.
+    pub(super) fn read_at_once<T>(
+        &self,
+        operation: impl FnOnce(&Database) -> Result<T, Failure>,
+    ) -> Option<Result<T, Failure>> {
+        let slow_at = *self.slow_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if slow_at.is_some_and(|at| at.elapsed() < SLOW_PAUSE) {
+            return None;
+        }
+        let slot = self.slot.try_read().ok()?;
+        let database = slot.database.as_ref()?;
+        let began = Instant::now();
+        let result = catch_unwind(AssertUnwindSafe(|| operation(database))).ok()?;
+        if began.elapsed() > QUICK {
+            *self.slow_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        (!result.as_ref().is_err_and(Failure::is_sticky)).then_some(result)
     }
 
     /// Writes, unless there was no room for it a moment ago.

@@ -10,9 +10,9 @@ use std::{
 
 use bytes::Bytes;
 use redb::{ReadableTable as _, StorageBackend, backends::InMemoryBackend};
-use tokio::time::advance;
+use tokio::time::{Instant, advance};
 
-use super::{Engine, FULL_PAUSE, Opening, load};
+use super::{Engine, FULL_PAUSE, Opening, SLOW_PAUSE, load};
 use crate::storage::{
     Delete, OpenProblem, Put, Storage as _, StorageError,
     embedded::{
@@ -215,6 +215,34 @@ fn a_read_that_the_failure_of_a_write_broke_begins_again() {
 
     assert_eq!(read.unwrap().unwrap().value, "1");
     assert_eq!(disk.openings.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_slow_read_none_is_made_at_once_for_a_second() {
+    let engine = Disk::default().engine();
+    let quick = || engine.read_at_once(|database| read::get(database, "a"));
+    assert!(quick().is_some());
+
+    *engine.slow_at.lock().unwrap() = Some(Instant::now());
+    let after_a_slow_one = quick().is_some();
+    advance(SLOW_PAUSE).await;
+
+    assert!(!after_a_slow_one);
+    assert!(quick().is_some());
+}
+
+#[test]
+fn a_read_at_once_leaves_trouble_to_those_who_may_wait() {
+    let disk = Disk::default();
+    let engine = disk.engine();
+
+    let broken = engine.read_at_once(|_| Err::<(), _>(redb::StorageError::PreviousIo.into()));
+    let panicked = engine.read_at_once(|_| -> Result<(), Failure> { panic!("broken page") });
+    engine.close(1);
+    let closed = engine.read_at_once(|database| read::get(database, "a"));
+
+    assert!(broken.is_none() && panicked.is_none() && closed.is_none());
+    assert_eq!(disk.openings.load(Ordering::SeqCst), 1);
 }
 
 #[test]
