@@ -73,19 +73,31 @@ async fn main() -> Result<(), AnyError> {
 /// Writers that share an fsync, and reads beside writes.
 async fn file(out: &mut impl io::Write, path: &Path) -> Result<(), AnyError> {
     let storage = Embedded::open(path, HISTORY).await?;
-    let (mut one, mut many, mut gets) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut one, mut many, mut together, mut gets) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
         let figures = [
-            puts(&storage, 1, &format!("one/{round}")).await?,
-            puts(&storage, WRITERS, &format!("many/{round}")).await?,
-            turn(1, async |_, _| storage.get("one/0/0/0").await.map(drop)).await?,
+            puts(&storage, 1, move |_, n| format!("one/{round}/{n:08}")).await?,
+            puts(&storage, WRITERS, move |writer, n| {
+                format!("many/{round}/{writer}/{n:08}")
+            })
+            .await?,
+            puts(&storage, WRITERS, move |writer, n| {
+                format!("together/{round}/{n:08}/{writer}")
+            })
+            .await?,
+            turn(1, async |_, _| {
+                storage.get("one/0/00000000").await.map(drop)
+            })
+            .await?,
         ];
         // The first round is to warm up.
         if round > 0 {
-            let [first, second, third] = figures;
+            let [first, second, third, fourth] = figures;
             one.push(first);
             many.push(second);
-            gets.push(third);
+            together.push(third);
+            gets.push(fourth);
         }
     }
     let mut lists = Vec::new();
@@ -106,12 +118,17 @@ async fn file(out: &mut impl io::Write, path: &Path) -> Result<(), AnyError> {
         out,
         "Records of 100 bytes in a file, each write on disk before it is answered
   puts a second, one writer    {}
-  puts a second, {WRITERS} writers    {}   ratio {}   (wanted: at least 8)
+  puts a second, {WRITERS} writers, each to keys of its own
+                               {}   ratio {}   (wanted: at least 8)
+  puts a second, {WRITERS} writers, to neighbouring keys
+                               {}   ratio {}
   gets a second, one reader    {}   ratio to one writer {}   (wanted: at least 20)
   a list of 1000 records       {} ms   (wanted: less than 5)",
         spread(&one),
         spread(&many),
         spread(&ratios(&many, &one)),
+        spread(&together),
+        spread(&ratios(&together, &one)),
         spread(&gets),
         spread(&ratios(&gets, &one)),
         spread(&lists),
@@ -246,15 +263,19 @@ async fn etcd(out: &mut impl io::Write) -> Result<(), AnyError> {
 }
 
 /// Has `writers` put new records, each in a task of its own as the calls of a server are, and answers how many that makes a second.
-async fn puts<S: Storage>(storage: &S, writers: usize, name: &str) -> Result<f64, AnyError> {
+async fn puts<S: Storage>(
+    storage: &S,
+    writers: usize,
+    key: impl Fn(usize, usize) -> String + Clone + Send + 'static,
+) -> Result<f64, AnyError> {
     let began = Instant::now();
     let mut running = JoinSet::new();
     for writer in 0..writers {
-        let (storage, name) = (storage.clone(), format!("{name}/{writer}"));
+        let (storage, key) = (storage.clone(), key.clone());
         running.spawn(async move {
             let mut written = 0;
             while began.elapsed() < TURN {
-                let put = mk_put(&format!("{name}/{written}"), [0x5a; 100].to_vec());
+                let put = mk_put(&key(writer, written), [0x5a; 100].to_vec());
                 storage.put(put).await?;
                 written += 1;
             }
