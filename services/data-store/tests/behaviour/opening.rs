@@ -1,6 +1,8 @@
 use std::fs;
 
-use data_store::{Embedded, OpenProblem};
+use data_store::{Embedded, OpenProblem, Storage as _, StorageError};
+use prost::Message as _;
+use proto::records::v1::Record;
 use redb::{Database, TableDefinition};
 
 use crate::support::{Place, open, put};
@@ -200,4 +202,46 @@ async fn the_database_of_another_program_is_refused() {
 
         assert!(text.starts_with("Foreign"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_format_is_brought_over_and_goes_on() {
+    const RECORDS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("records");
+    let place = Place::new();
+    let written = |revision: i64| Record {
+        value: format!("value {revision}").into(),
+        content_type: "text/plain".to_owned(),
+        revision,
+        updated_by: "somebody".to_owned(),
+        ..Record::default()
+    };
+    let database = Database::create(place.path()).unwrap();
+    let transaction = database.begin_write().unwrap();
+    for (key, revision) in [("a", 3), ("b", 7)] {
+        let mut records = transaction.open_table(RECORDS).unwrap();
+        let row = written(revision).encode_to_vec();
+        records.insert(key, row.as_slice()).unwrap();
+    }
+    for (name, number) in [("format", 1), ("revision", 9)] {
+        let mut meta = transaction.open_table(META).unwrap();
+        meta.insert(name, number).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(database);
+
+    for _opening in 1..=2 {
+        let storage = place.open().await.unwrap();
+
+        for (key, revision) in [("a", 3), ("b", 7)] {
+            let expected = Record {
+                key: key.to_owned(),
+                ..written(revision)
+            };
+            assert_eq!(storage.get(key).await.unwrap(), Some(expected));
+        }
+        let gone = storage.watch("", 9).await.err().unwrap();
+        assert!(matches!(gone, StorageError::HistoryGone { oldest: 10 }));
+    }
+    let storage = place.open().await.unwrap();
+    assert_eq!(put(&storage, "c", "").await.revision, 10);
 }
