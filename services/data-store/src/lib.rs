@@ -45,7 +45,6 @@ impl Config {
     ///
     /// Every problem at once, each under the flag that mends it.
     pub async fn bind(self) -> Result<Bound, Problems> {
-        tracing::info!(config = ?self, "Starting data store");
         let mut problems = Problems::new();
         let listener = problems.check("--listen-addr", runtime::listen(self.listen_addr).await);
         let admin_listener = problems.check("--admin-addr", runtime::listen(self.admin_addr).await);
@@ -75,6 +74,8 @@ impl Config {
         else {
             return Err(problems);
         };
+        // Only now: a storage address that is refused may hold a password.
+        tracing::info!(config = ?self, "Starting data store");
         let (mut routes, health) =
             runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET, SERVICE_NAME).await;
 
