@@ -93,10 +93,10 @@ impl Config {
             readiness.condition("storage"),
         );
         let stopping = CancellationToken::new();
-        let limits = (self.max_value, stopping.clone());
+        let (most, stop) = (self.max_value, stopping.clone());
         let stored = match storage {
-            Opened::Embedded(storage) => add(&mut routes, &auth, storage, limits, stored),
-            Opened::Etcd(storage) => add(&mut routes, &auth, storage, limits, stored),
+            Opened::Embedded(storage) => add(&mut routes, &auth, storage, most, stop, stored),
+            Opened::Etcd(storage) => add(&mut routes, &auth, storage, most, stop, stored),
         };
         let router = routes.routes().into_axum_router().merge(http::routes(auth));
         Ok(
@@ -132,7 +132,8 @@ fn add<S: Storage>(
     routes: &mut RoutesBuilder,
     auth: &Auth,
     storage: S,
-    (max_value, stop): (usize, CancellationToken),
+    max_value: usize,
+    stop: CancellationToken,
     condition: Condition,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     let service = Service::new(storage.clone(), Clock::system())

@@ -108,14 +108,13 @@ impl Args {
         &self,
         first: &data_store::Config,
     ) -> Option<data_store::Config> {
-        first
-            .storage
-            .starts_with("etcd:")
-            .then(|| data_store::Config {
-                listen_addr: self.second_data_store_addr,
-                admin_addr: self.second_data_store_admin_addr,
-                ..first.clone()
-            })
+        // An address that is none is told by the first.
+        let address = first.storage.parse();
+        matches!(address, Ok(data_store::Address::Etcd(_))).then(|| data_store::Config {
+            listen_addr: self.second_data_store_addr,
+            admin_addr: self.second_data_store_admin_addr,
+            ..first.clone()
+        })
     }
 
     /// What goes wrong now and then, when anything is to.

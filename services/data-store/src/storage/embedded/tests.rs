@@ -1,5 +1,6 @@
 use std::{pin::pin, time::UNIX_EPOCH};
 
+use bytes::Bytes;
 use futures::StreamExt as _;
 use redb::{ReadableDatabase as _, ReadableTableMetadata as _};
 
@@ -9,7 +10,7 @@ use super::{
 };
 use crate::storage::{Delete, Event, Put, Storage as _, StorageError};
 
-fn mk_put(key: &str, value: &'static str) -> Put {
+pub(super) fn mk_put(key: &str, value: impl Into<Bytes>) -> Put {
     Put {
         key: key.to_owned(),
         value: value.into(),
@@ -20,7 +21,7 @@ fn mk_put(key: &str, value: &'static str) -> Put {
     }
 }
 
-async fn mk_storage() -> Embedded {
+pub(super) async fn mk_storage() -> Embedded {
     Embedded::in_memory(10).await.unwrap()
 }
 

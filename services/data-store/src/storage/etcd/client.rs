@@ -1,6 +1,6 @@
 //! One call to etcd: within a deadline, at whichever member answers, and never twice if it writes.
 
-use std::{future, time::Duration};
+use std::time::Duration;
 
 use proto::etcd::{
     DeleteRangeRequest, DeleteRangeResponse, RangeRequest, RangeResponse, TxnRequest, TxnResponse,
@@ -165,7 +165,7 @@ impl Client {
     ) -> Result<Option<Token>, Fault> {
         match &self.login {
             Some(login) => login.token(refused, channel).await.map(Some),
-            None => future::ready(Ok(None)).await,
+            None => Ok(None),
         }
     }
 

@@ -5,7 +5,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::UNIX_EPOCH,
 };
 
 use bytes::Bytes;
@@ -14,13 +13,14 @@ use tokio::time::{Instant, advance};
 
 use super::{Engine, FULL_PAUSE, Opening, SLOW_PAUSE, load};
 use crate::storage::{
-    Delete, OpenProblem, Put, Storage as _, StorageError,
+    Delete, OpenProblem, Storage as _, StorageError,
     embedded::{
         Embedded,
         apply::apply,
         failure::Failure,
         layout::VERSIONS,
         read,
+        tests::mk_put,
         writes::{Write, Written},
     },
 };
@@ -103,17 +103,6 @@ impl StorageBackend for Disk {
 fn write(engine: &Engine, write: &Write) -> Result<Written, Failure> {
     let mut answers = engine.write(|database| apply(database, [write].into_iter(), 10))?;
     answers.remove(0).map_err(Failure::Refused)
-}
-
-fn mk_put(key: &str, value: impl Into<Bytes>) -> Put {
-    Put {
-        key: key.to_owned(),
-        value: value.into(),
-        content_type: "text/plain".to_owned(),
-        updated_by: "somebody".to_owned(),
-        now: UNIX_EPOCH,
-        expected: None,
-    }
 }
 
 fn put(engine: &Engine, key: &str, value: impl Into<Bytes>) -> Result<i64, Failure> {

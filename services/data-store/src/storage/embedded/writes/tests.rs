@@ -3,7 +3,6 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
-    time::UNIX_EPOCH,
 };
 
 use bytes::Bytes;
@@ -11,22 +10,10 @@ use futures::future::{join, join_all};
 use proto::records::v1::Record;
 
 use super::{Waiting, answer};
-use crate::storage::{Embedded, Put, Storage as _, StorageError};
-
-fn mk_put(key: &str, value: &'static str) -> Put {
-    Put {
-        key: key.to_owned(),
-        value: value.into(),
-        content_type: "text/plain".to_owned(),
-        updated_by: "somebody".to_owned(),
-        now: UNIX_EPOCH,
-        expected: None,
-    }
-}
-
-async fn mk_storage() -> Embedded {
-    Embedded::in_memory(10).await.unwrap()
-}
+use crate::storage::{
+    Embedded, Put, Storage as _, StorageError,
+    embedded::tests::{mk_put, mk_storage},
+};
 
 /// Has nobody serve the queue but this test.
 fn hold(storage: &Embedded) {
