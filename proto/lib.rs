@@ -1,9 +1,16 @@
 //! The contracts, as `build.rs` compiled them, and their JSON form.
 
+mod http;
+mod json;
+
 use std::sync::LazyLock;
 
-use prost::{Message, Name};
-use prost_reflect::{DescriptorPool, DynamicMessage};
+use prost_reflect::DescriptorPool;
+
+pub use self::{
+    http::{HttpRoute, http_routes},
+    json::{JsonError, from_json, from_query, to_json},
+};
 
 /// Records, and who a caller was proven to be: what both services speak.
 pub mod records {
@@ -65,89 +72,8 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
     DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("build.rs must write a valid descriptor set")
 });
 
-/// Writes a message as canonical proto3 JSON: lowerCamelCase names, 64-bit integers as strings, bytes as base64, times in UTC with a `Z`.
-///
-/// # Panics
-///
-/// When `M` is no message of these contracts.
-pub fn to_json<M: Message + Name>(message: &M) -> String {
-    let mut dynamic = DynamicMessage::new(descriptor::<M>());
-    dynamic
-        .transcode_from(message)
-        .expect("a message must decode as its own type");
-    serde_json::to_string(&dynamic).expect("a message must have a JSON form")
-}
-
-/// Reads a message from canonical proto3 JSON.
-///
-/// # Errors
-///
-/// When `json` is not JSON, names a field that `M` does not have, or holds a value of another type; the error says where.
-///
-/// # Panics
-///
-/// When `M` is no message of these contracts.
-pub fn from_json<M: Message + Name + Default>(json: &[u8]) -> Result<M, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let dynamic = DynamicMessage::deserialize(descriptor::<M>(), &mut deserializer)?;
-    deserializer.end()?;
-    Ok(dynamic
-        .transcode_to()
-        .expect("a message must encode as its own type"))
-}
-
-fn descriptor<M: Name>() -> prost_reflect::MessageDescriptor {
-    POOL.get_message_by_name(&M::full_name())
-        .expect("the message must be one of these contracts")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{from_json, records::v1::Record, to_json};
-
-    fn mk_record() -> Record {
-        Record {
-            key: "greeting".to_owned(),
-            value: "hi there".into(),
-            content_type: "text/plain".to_owned(),
-            revision: 1 << 60,
-            create_time: Some(prost_types::Timestamp {
-                seconds: 1_795_454_840,
-                nanos: 0,
-            }),
-            update_time: None,
-            updated_by: "system:serviceaccount:api:api".to_owned(),
-        }
-    }
-
-    #[test]
-    fn json_is_canonical_proto3_json() {
-        let json = to_json(&mk_record());
-
-        assert_eq!(
-            json,
-            r#"{"key":"greeting","value":"aGkgdGhlcmU=","contentType":"text/plain","revision":"1152921504606846976","createTime":"2026-11-23T17:27:20Z","updatedBy":"system:serviceaccount:api:api"}"#
-        );
-    }
-
-    #[test]
-    fn json_survives_the_way_there_and_back() {
-        let record = mk_record();
-
-        let back: Record = from_json(to_json(&record).as_bytes()).unwrap();
-
-        assert_eq!(back, record);
-    }
-
-    #[test]
-    fn json_with_an_unknown_field_is_refused_by_name() {
-        let error = from_json::<Record>(br#"{"colour":"red"}"#).unwrap_err();
-
-        assert!(error.to_string().contains("colour"), "{error}");
-    }
-
-    #[test]
-    fn json_with_something_behind_it_is_refused() {
-        from_json::<Record>(b"{} {}").unwrap_err();
-    }
+/// Every contract and what it imports, to look things up in: fields, options, comments.
+#[must_use]
+pub fn pool() -> &'static DescriptorPool {
+    &POOL
 }

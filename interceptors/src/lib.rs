@@ -102,6 +102,7 @@ pub use {
     server::{
         body::ResponseBody,
         caller::Caller,
+        deadline::grpc_timeout,
         future::ResponseFuture,
         layer::AuthLayer,
         refusal::{Malformed, Refusal},

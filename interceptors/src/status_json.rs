@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tonic::{Code, Status};
-use tonic_types::{ErrorInfo, RetryInfo, StatusExt as _};
+use tonic_types::{BadRequest, ErrorInfo, FieldViolation, RequestInfo, RetryInfo, StatusExt as _};
 
 /// `google.rpc.Status`, in the order a reader wants it.
 #[derive(Serialize)]
@@ -33,11 +33,29 @@ enum Detail {
         #[serde(rename = "retryDelay")]
         retry_delay: String,
     },
+    BadRequest {
+        #[serde(rename = "@type")]
+        type_url: &'static str,
+        #[serde(rename = "fieldViolations")]
+        field_violations: Vec<Violation>,
+    },
+    RequestInfo {
+        #[serde(rename = "@type")]
+        type_url: &'static str,
+        #[serde(rename = "requestId")]
+        request_id: String,
+    },
+}
+
+#[derive(Serialize)]
+struct Violation {
+    field: String,
+    description: String,
 }
 
 /// Writes a status as `google.rpc.Status` in JSON, with the code by name beside the code by number.
 ///
-/// Of its details it writes `ErrorInfo` and `RetryInfo`; others are left out.
+/// Of its details it writes `ErrorInfo`, `RetryInfo`, `BadRequest` and `RequestInfo`; others are left out.
 ///
 /// # Panics
 ///
@@ -59,13 +77,33 @@ pub fn status_json(status: &Status) -> String {
         type_url: RetryInfo::TYPE_URL,
         retry_delay: format!("{}s", delay.as_secs_f64()),
     });
+    let bad_request = status
+        .get_details_bad_request()
+        .map(|bad| Detail::BadRequest {
+            type_url: BadRequest::TYPE_URL,
+            field_violations: bad.field_violations.into_iter().map(violation).collect(),
+        });
+    let request = status
+        .get_details_request_info()
+        .map(|info| Detail::RequestInfo {
+            type_url: RequestInfo::TYPE_URL,
+            request_id: info.request_id,
+        });
+    let details = [info, retry, bad_request, request];
     let body = Body {
         code: status.code() as i32,
         status: code_name(status.code()),
         message: status.message(),
-        details: info.into_iter().chain(retry).collect(),
+        details: details.into_iter().flatten().collect(),
     };
     serde_json::to_string(&body).expect("a status must have a JSON form")
+}
+
+fn violation(of: FieldViolation) -> Violation {
+    Violation {
+        field: of.field,
+        description: of.description,
+    }
 }
 
 /// The name of a code as `google.rpc.Code` writes it.
@@ -93,8 +131,29 @@ fn code_name(code: Code) -> &'static str {
 
 #[cfg(all(test, feature = "server"))]
 mod tests {
+    use tonic::{Code, Status};
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
     use super::status_json;
     use crate::Refusal;
+
+    #[test]
+    fn what_is_wrong_with_a_request_is_written_with_its_field_and_the_request_with_its_id() {
+        let mut details = ErrorDetails::with_bad_request_violation("pageSize", "is there twice");
+        details.set_request_info("an-id", "");
+        let status = Status::with_error_details(Code::InvalidArgument, "no", details);
+
+        let json = status_json(&status);
+
+        assert_eq!(
+            json,
+            concat!(
+                r#"{"code":3,"status":"INVALID_ARGUMENT","message":"no","details":["#,
+                r#"{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"field":"pageSize","description":"is there twice"}]},"#,
+                r#"{"@type":"type.googleapis.com/google.rpc.RequestInfo","requestId":"an-id"}]}"#,
+            )
+        );
+    }
 
     #[test]
     fn a_refusal_reads_the_same_in_json() {

@@ -84,7 +84,7 @@ impl<A: Authenticate, Z: Authorize> Checks<A, Z> {
             });
             self.decide(identity, request).await
         };
-        let outcome = match deadline::of_caller(&request.headers) {
+        let outcome = match deadline::grpc_timeout(&request.headers) {
             None => rest.await,
             Some(deadline) => time::timeout(deadline, rest)
                 .await

@@ -9,7 +9,8 @@ use http::HeaderMap;
 /// Nothing when the caller named none, or named one that cannot be read: then ours alone counts.
 ///
 /// [gRPC over HTTP/2 specification]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
-pub(crate) fn of_caller(headers: &HeaderMap) -> Option<Duration> {
+#[must_use]
+pub fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -33,12 +34,12 @@ mod tests {
 
     use http::{HeaderMap, HeaderValue};
 
-    use super::of_caller;
+    use super::grpc_timeout;
 
     fn read(text: &'static str) -> Option<Duration> {
         let mut headers = HeaderMap::new();
         headers.insert("grpc-timeout", HeaderValue::from_static(text));
-        of_caller(&headers)
+        grpc_timeout(&headers)
     }
 
     #[test]
@@ -71,6 +72,6 @@ mod tests {
         ] {
             assert_eq!(read(text), None, "{text:?}");
         }
-        assert_eq!(of_caller(&HeaderMap::new()), None);
+        assert_eq!(grpc_timeout(&HeaderMap::new()), None);
     }
 }

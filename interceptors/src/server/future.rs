@@ -119,19 +119,22 @@ impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
     }
 }
 
-/// A refusal in the language of the caller: trailers-only gRPC (always HTTP 200), or plain HTTP.
+/// A refusal in the language of the caller: trailers-only gRPC (always HTTP 200), or plain HTTP. Layers outside find it in the extensions.
 fn refuse<R>(refusal: &Refusal, is_grpc: bool) -> Response<ResponseBody<R>> {
     let status = refusal.to_status();
-    if is_grpc {
-        return status.into_http::<()>().map(|()| ResponseBody::refusal(""));
-    }
-    let mut response = Response::new(ResponseBody::refusal(status_json(&status)));
-    *response.status_mut() = refusal.http_status();
-    *response.headers_mut() = refusal.http_headers();
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    let mut response = if is_grpc {
+        status.into_http::<()>().map(|()| ResponseBody::refusal(""))
+    } else {
+        let mut response = Response::new(ResponseBody::refusal(status_json(&status)));
+        *response.status_mut() = refusal.http_status();
+        *response.headers_mut() = refusal.http_headers();
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        response
+    };
+    response.extensions_mut().insert(refusal.clone());
     response
 }
 

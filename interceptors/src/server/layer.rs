@@ -13,7 +13,7 @@ use crate::{
 /// Admits to a service only callers that authenticate, are meant for it, and are allowed.
 ///
 /// It wraps any HTTP service: a tonic one gets its refusals as gRPC statuses, an axum one as 401, 403, 503 or 504 with a JSON body.
-/// Put it on each service that needs it, not on the whole server, so that health checks and reflection stay open:
+/// A layer outside finds the [`Refusal`] itself in the extensions of the answer. Put it on each service that needs it, not on the whole server, so that health checks and reflection stay open:
 ///
 /// ```
 /// # use tonic_kube_auth::{AllowList, Audience, AuthLayer, Cached, TokenReviewer};

@@ -1,9 +1,11 @@
 //! What an operator decides.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
 use http::{Uri, uri::Authority};
+use prometheus_client::registry::Registry;
+use runtime::{Admission, AuthArgs, Problems};
 use tonic::transport::Endpoint;
 use tonic_kube_auth::{
     AttachToken, ClientMetrics, CurrentToken, DEFAULT_TOKEN_PATH, PlaintextTarget, TokenFollower,
@@ -12,9 +14,13 @@ use tonic_kube_auth::{
 
 use crate::data_store;
 
+/// What a token for the api is minted for.
+const AUDIENCE: &str = "api";
+
 /// The front door: HTTP and gRPC on one port, calling the data store as itself.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
+#[command(mut_arg("audience", |arg| arg.default_value(AUDIENCE).hide_default_value(false)))]
 pub struct Config {
     /// Where to serve HTTP and gRPC.
     #[arg(long, env, default_value = "127.0.0.1:8080")]
@@ -36,10 +42,48 @@ pub struct Config {
     #[arg(long, env, default_value_t = proto::MAX_VALUE, value_parser = proto::parse_max_value)]
     pub max_value: usize,
 
+    /// Who may call: anybody, or those with a Kubernetes token for --audience whose service account --allow names.
+    #[arg(long, env, value_enum, default_value_t = Callers::Anonymous)]
+    pub callers: Callers,
+
+    /// With --callers token: who may call, and how Kubernetes is asked about it.
+    #[command(flatten)]
+    pub auth: AuthArgs,
+
+    /// How long a call may take, from its last byte to its answer, for example 5s; grpc-timeout and x-request-timeout can only shorten it.
+    #[arg(long, env, default_value = "5s", value_parser = runtime::some_duration)]
+    pub request_timeout: Duration,
+
+    /// How many requests may be under way at once; further ones are refused as OVERLOADED. Watches have a limit of their own.
+    #[arg(long, env, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_requests_in_flight: u32,
+
+    /// How many may watch at once; further ones are refused as OVERLOADED.
+    #[arg(long, env, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_watches: u32,
+
+    /// The web origins whose pages may call from a browser, for example https://example.com, separated by commas; * is every page.
+    #[arg(long, env, default_value = "", hide_default_value = true)]
+    pub cors_origins: String,
+
     /// Send the token in plaintext to a data store on another machine. Whoever reads the wire can then act as the api.
     #[arg(long, env)]
     pub allow_plaintext_token: bool,
 }
+
+/// Who may call the api.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Callers {
+    /// Anybody.
+    Anonymous,
+    /// Whoever proves to be a service account that is allowed.
+    Token,
+}
+
+/// A list of callers is given, and nobody is asked who calls.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody is asked for a token; add --callers token, or leave it out")]
+pub(crate) struct AllowUnused;
 
 /// The text does not say where the data store is.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +101,43 @@ pub(crate) struct PlaintextError(PlaintextTarget);
 
 // === impl Config ===
 
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen_addr: ([127, 0, 0, 1], 8080).into(),
+            admin_addr: ([127, 0, 0, 1], 9080).into(),
+            data_store_connstring: "http://127.0.0.1:8081".to_owned(),
+            token_path: DEFAULT_TOKEN_PATH.into(),
+            max_value: proto::MAX_VALUE,
+            callers: Callers::Anonymous,
+            auth: AuthArgs::new(AUDIENCE, ""),
+            request_timeout: Duration::from_secs(5),
+            max_requests_in_flight: 1_000,
+            max_watches: 10_000,
+            cors_origins: String::new(),
+            allow_plaintext_token: false,
+        }
+    }
+}
+
 impl Config {
+    /// What admits callers, when they are to be asked who they are.
+    pub(crate) async fn admission(
+        &self,
+        problems: &mut Problems,
+        registry: &mut Registry,
+    ) -> Option<Admission> {
+        match self.callers {
+            Callers::Token => self.auth.admission(problems, registry).await,
+            Callers::Anonymous => {
+                if !self.auth.allow.is_empty() {
+                    problems.check("--allow", Err::<(), _>(AllowUnused));
+                }
+                None
+            }
+        }
+    }
+
     pub(crate) fn endpoint(&self) -> Result<Endpoint, ConnstringError> {
         let text = self.data_store_connstring.as_str();
         let with_scheme = if text.contains("://") {
@@ -108,6 +188,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+    use tonic_kube_auth::Clock;
 
     use super::Config;
 
@@ -117,6 +198,16 @@ mod tests {
             Ok(endpoint) => Ok(endpoint.uri().to_string()),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    #[test]
+    fn the_command_line_has_the_same_defaults() {
+        let shown = |mut config: Config| {
+            config.auth.clock = Clock::stopped_at(0);
+            format!("{config:?}")
+        };
+
+        assert_eq!(shown(Config::parse_from(["api"])), shown(Config::default()));
     }
 
     #[test]

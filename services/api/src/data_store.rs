@@ -7,7 +7,8 @@ use proto::{
     datastore::v1::data_store_client::DataStoreClient,
     records::v1::{
         DeleteRecordRequest, DeleteRecordResponse, GetRecordRequest, GreetRequest, GreetResponse,
-        ListRecordsRequest, ListRecordsResponse, PutRecordRequest, Record,
+        ListRecordsRequest, ListRecordsResponse, PutRecordRequest, Record, WatchRecordsRequest,
+        WatchRecordsResponse,
     },
 };
 use tokio::time;
@@ -17,7 +18,7 @@ use tonic::{
 };
 use tonic_kube_auth::{AttachToken, Retry};
 
-use crate::error;
+use crate::{error, passing::Passing};
 
 /// How long the data store may take over one call, connecting included.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -63,22 +64,34 @@ impl DataStore {
         }
     }
 
-    pub(crate) async fn greet(&self, request: GreetRequest) -> Result<GreetResponse, Status> {
-        self.call(request, async |mut client, request| {
+    pub(crate) async fn greet(
+        &self,
+        request: GreetRequest,
+        passing: &Passing,
+    ) -> Result<GreetResponse, Status> {
+        self.call(request, passing, async |mut client, request| {
             client.greet(request).await
         })
         .await
     }
 
-    pub(crate) async fn get_record(&self, request: GetRecordRequest) -> Result<Record, Status> {
-        self.call(request, async |mut client, request| {
+    pub(crate) async fn get_record(
+        &self,
+        request: GetRecordRequest,
+        passing: &Passing,
+    ) -> Result<Record, Status> {
+        self.call(request, passing, async |mut client, request| {
             client.get_record(request).await
         })
         .await
     }
 
-    pub(crate) async fn put_record(&self, request: PutRecordRequest) -> Result<Record, Status> {
-        self.call(request, async |mut client, request| {
+    pub(crate) async fn put_record(
+        &self,
+        request: PutRecordRequest,
+        passing: &Passing,
+    ) -> Result<Record, Status> {
+        self.call(request, passing, async |mut client, request| {
             client.put_record(request).await
         })
         .await
@@ -87,8 +100,9 @@ impl DataStore {
     pub(crate) async fn delete_record(
         &self,
         request: DeleteRecordRequest,
+        passing: &Passing,
     ) -> Result<DeleteRecordResponse, Status> {
-        self.call(request, async |mut client, request| {
+        self.call(request, passing, async |mut client, request| {
             client.delete_record(request).await
         })
         .await
@@ -97,9 +111,21 @@ impl DataStore {
     pub(crate) async fn list_records(
         &self,
         request: ListRecordsRequest,
+        passing: &Passing,
     ) -> Result<ListRecordsResponse, Status> {
-        self.call(request, async |mut client, request| {
+        self.call(request, passing, async |mut client, request| {
             client.list_records(request).await
+        })
+        .await
+    }
+
+    pub(crate) async fn watch_records(
+        &self,
+        request: WatchRecordsRequest,
+        passing: &Passing,
+    ) -> Result<tonic::Streaming<WatchRecordsResponse>, Status> {
+        self.call(request, passing, async |mut client, request| {
+            client.watch_records(request).await
         })
         .await
     }
@@ -108,14 +134,17 @@ impl DataStore {
     async fn call<Q, A, F>(
         &self,
         message: Q,
+        passing: &Passing,
         method: impl FnOnce(Client, Request<Q>) -> F,
     ) -> Result<A, Status>
     where
         F: Future<Output = Result<Response<A>, Status>>,
     {
         let mut request = Request::new(message);
-        request.set_timeout(DEADLINE);
-        let answer = time::timeout(DEADLINE, method(self.client.clone(), request)).await;
+        let deadline = passing.deadline_within(DEADLINE);
+        request.set_timeout(deadline - tokio::time::Instant::now());
+        passing.put_into(request.metadata_mut());
+        let answer = time::timeout_at(deadline, method(self.client.clone(), request)).await;
         match answer {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(error::from_data_store(&status)),

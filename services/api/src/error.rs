@@ -4,9 +4,12 @@ use std::{error::Error, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use proto::JsonError;
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_kube_auth::status_json;
 use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::door::RequestId;
 
 /// The `domain` of a refusal that the data store gave to the api itself.
 const DATA_STORE: &str = "data-store";
@@ -14,11 +17,13 @@ const DATA_STORE: &str = "data-store";
 /// The `domain` of what the api finds out by itself.
 const API: &str = "api";
 
-/// How soon a caller may try again when the data store cannot be reached.
+/// How soon a caller may try again, when that is all there is to do.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// An error as an HTTP answer: a status line, and `google.rpc.Status` in JSON.
-#[derive(Debug)]
+///
+/// As a response it has no body yet, and is found in the extensions: the [door](crate::door) writes it, with the request's id.
+#[derive(Clone, Debug)]
 pub(crate) struct HttpError {
     http: StatusCode,
     status: Status,
@@ -49,6 +54,13 @@ pub(crate) fn from_data_store(status: &Status) -> Status {
             let message = "the data store refuses the api itself";
             Status::with_error_details(Code::Internal, message, details)
         }
+        // What it does not explain by a reason is of its inside.
+        code @ (Code::Unknown | Code::Internal | Code::DataLoss)
+            if status.get_details_error_info().is_none() =>
+        {
+            tracing::error!(%status, "The data store failed");
+            Status::new(code, "the data store failed")
+        }
         // As it is, without the headers it came with.
         code => Status::with_details(code, status.message(), status.details().to_vec().into()),
     }
@@ -56,19 +68,37 @@ pub(crate) fn from_data_store(status: &Status) -> Status {
 
 fn data_store_is_away(status: &Status) -> Status {
     tracing::warn!(%status, "Cannot reach the data store");
-    let mut details = ErrorDetails::with_error_info("DATA_STORE_UNAVAILABLE", API, []);
-    details.set_retry_info(Some(RETRY_DELAY));
-    Status::with_error_details(
-        Code::Unavailable,
-        "the data store cannot be reached",
-        details,
-    )
+    again_later("DATA_STORE_UNAVAILABLE", "the data store cannot be reached")
 }
 
 /// The data store let the deadline pass.
 pub(crate) fn data_store_is_slow() -> Status {
     tracing::warn!("The data store does not answer in time");
     Status::deadline_exceeded("the data store did not answer in time")
+}
+
+/// There is no room for another.
+pub(crate) fn overloaded(what: &str) -> Status {
+    again_later("OVERLOADED", what)
+}
+
+/// We are about to end.
+pub(crate) fn stopping() -> Status {
+    again_later("STOPPING", "the api is stopping")
+}
+
+/// One field of a request is wrong, wherever it stands: in a header, the path, the query or the body.
+pub(crate) fn bad_field(field: &str, what: impl Into<String>) -> Status {
+    let what = what.into();
+    let message = format!("{field}: {what}");
+    let details = ErrorDetails::with_bad_request_violation(field, what);
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+fn again_later(reason: &str, message: &str) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason, API, []);
+    details.set_retry_info(Some(RETRY_DELAY));
+    Status::with_error_details(Code::Unavailable, message, details)
 }
 
 /// Whether it was the channel's own timer, which runs as long as ours and sometimes wins.
@@ -94,6 +124,30 @@ impl HttpError {
         Self::with_status(http, Status::new(code, message))
     }
 
+    /// Writes it into its answer, which may have headers of its own already.
+    pub(crate) fn write(mut self, answer: Response, id: &RequestId) -> Response {
+        let mut details = self.status.get_error_details();
+        details.set_request_info(id.as_str(), "");
+        self.status =
+            Status::with_error_details(self.status.code(), self.status.message(), details);
+        let (mut head, _no_body) = answer.into_parts();
+        head.status = self.http;
+        head.headers.remove(header::CONTENT_LENGTH);
+        head.headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        if let Some(delay) = self
+            .status
+            .get_details_retry_info()
+            .and_then(|info| info.retry_delay)
+        {
+            head.headers
+                .insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs()));
+        }
+        Response::from_parts(head, (status_json(&self.status) + "\n").into())
+    }
+
     /// The data store's answer means something of its own in HTTP.
     pub(crate) fn with_status(http: StatusCode, status: Status) -> Self {
         Self { http, status }
@@ -109,22 +163,19 @@ impl From<Status> for HttpError {
     }
 }
 
+impl From<JsonError> for HttpError {
+    fn from(error: JsonError) -> Self {
+        if error.field.is_empty() {
+            return Self::bad_request(error.what);
+        }
+        bad_field(&error.field, error.what).into()
+    }
+}
+
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let body = status_json(&self.status) + "\n";
-        let mut response = (self.http, body).into_response();
-        let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
-        if let Some(delay) = self
-            .status
-            .get_details_retry_info()
-            .and_then(|info| info.retry_delay)
-        {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs()));
-        }
+        let mut response = self.http.into_response();
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -1,79 +1,114 @@
-//! The HTTP face of the api.
+//! The HTTP face of the api. Which method is at which path is said in `proto/api/v1/api.proto`; here is what it takes and gives there.
 //!
 //! ```text
 //! GET    /                     the greeting: text, or JSON for Accept: application/json
 //! GET    /v1/records           a page of records in JSON: ?prefix=&page_size=&page_token=
+//! GET    /v1/records:watch     changes as they come, as events or as lines of JSON: ?prefix=&start_revision=
 //! GET    /v1/records/{key}     the value as it was stored, or the whole record for Accept: application/json
 //! PUT    /v1/records/{key}     the body is the value; or, as application/json, {"value": "<base64>", "contentType": "…"}
-//! DELETE /v1/records/{key}
+//! DELETE /v1/records/{key}     ?expected_revision=
 //! ```
 //!
-//! A record comes with its revision as an ETag; `If-Match` and `If-None-Match` are heeded.
+//! A record comes with its revision as an ETag; `If-Match` and `If-None-Match` are heeded. Fields in a query or in JSON are those of the
+//! contract and no others.
 
+mod accept;
+mod body;
 mod condition;
-mod request;
+mod record;
+pub(crate) mod uri;
+mod watch;
 
 use axum::{
     Router,
-    extract::{Query, Request, State, rejection::QueryRejection},
+    extract::{FromRequestParts, State},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{MethodFilter, MethodRouter, on},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header, request::Parts};
 use prost::{Message, Name};
-use proto::records::v1::{
-    DeleteRecordRequest, GetRecordRequest, GreetRequest, ListRecordsRequest, Record,
+use proto::{
+    HttpRoute,
+    api::v1::api_server::SERVICE_NAME,
+    records::v1::{GreetRequest, ListRecordsRequest},
 };
-use serde::Deserialize;
 use tonic::{Code, Status};
 
-use self::{
-    condition::{Condition, etag, has_already},
-    request::{JSON, Key, WritableRecord, wants_json},
-};
-use crate::{data_store::DataStore, error::HttpError};
+use self::accept::JSON;
+use crate::{data_store::DataStore, error::HttpError, passing::Passing, watch::Watches};
 
-/// What a value may do in a browser: it is whatever somebody stored, served from our origin.
-const HARMLESS: [(HeaderName, HeaderValue); 2] = [
-    (
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    ),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("sandbox"),
-    ),
-];
-
-/// The query of a list.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct ListQuery {
-    prefix: String,
-    page_size: i32,
-    page_token: String,
+/// What answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Gateway {
+    pub(crate) data_store: DataStore,
+    pub(crate) watches: Watches,
 }
 
-/// The routes, and an answer for every other path and method.
-pub(crate) fn routes(data_store: DataStore) -> Router {
-    let record = || get(read).put(write).delete(delete);
-    Router::new()
-        .route("/", get(greet))
-        .route("/v1/records", get(list))
-        .route("/v1/records/{*key}", record())
-        // The wildcard does not match an empty key; here the data store gets to say what is wrong with one.
-        .route("/v1/records/", record())
+/// A message out of the query.
+#[derive(Debug)]
+struct Query<M>(M);
+
+/// A message out of the query, and the key in the path.
+#[derive(Debug)]
+struct Keyed<M>(M);
+
+/// The routes of the contract.
+///
+/// # Panics
+///
+/// When the contract has a method, a verb or a path that is not known here.
+pub(crate) fn routes(gateway: Gateway) -> Router {
+    let mut router = Router::new();
+    for route in proto::http_routes(SERVICE_NAME) {
+        for path in paths(&route.template) {
+            router = router.route(&path, handler(&route));
+        }
+    }
+    router.with_state(gateway)
+}
+
+/// What is left: an answer for every other path, and for every other method.
+pub(crate) fn with_fallbacks(router: Router) -> Router {
+    router
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(data_store)
+}
+
+fn handler(route: &HttpRoute) -> MethodRouter<Gateway> {
+    let verb = match route.verb.as_str() {
+        "GET" => MethodFilter::GET,
+        "PUT" => MethodFilter::PUT,
+        "DELETE" => MethodFilter::DELETE,
+        verb => unreachable!("no method of the contract is a {verb}"),
+    };
+    match route.method.name() {
+        "Greet" => on(verb, greet),
+        "GetRecord" => on(verb, record::read),
+        "PutRecord" => on(verb, record::write),
+        "DeleteRecord" => on(verb, record::delete),
+        "ListRecords" => on(verb, list),
+        "WatchRecords" => on(verb, watch::watch),
+        method => unreachable!("the contract's method {method} must be answered here"),
+    }
+}
+
+/// A template of the contract as axum writes it. `**` is no segment too, which axum's wildcard is not: there the data store gets to say what
+/// is wrong with an empty key.
+fn paths(template: &str) -> Vec<String> {
+    match template.split_once("{key=**}") {
+        Some((before, after)) => vec![format!("{before}{{*key}}{after}"), before.to_owned()],
+        None => vec![template.to_owned()],
+    }
 }
 
 async fn greet(
-    State(data_store): State<DataStore>,
+    State(gateway): State<Gateway>,
+    passing: Passing,
     headers: HeaderMap,
+    Query(request): Query<GreetRequest>,
 ) -> Result<Response, HttpError> {
-    let greeting = data_store.greet(GreetRequest {}).await?;
-    Ok(if wants_json(&headers) {
+    let greeting = gateway.data_store.greet(request, &passing).await?;
+    Ok(if accept::names(&headers, JSON) {
         json(&greeting)
     } else {
         greeting.message.into_response()
@@ -81,75 +116,12 @@ async fn greet(
 }
 
 async fn list(
-    State(data_store): State<DataStore>,
-    query: Result<Query<ListQuery>, QueryRejection>,
+    State(gateway): State<Gateway>,
+    passing: Passing,
+    Query(request): Query<ListRecordsRequest>,
 ) -> Result<Response, HttpError> {
-    let Query(ListQuery {
-        prefix,
-        page_size,
-        page_token,
-    }) = query.map_err(|rejection| HttpError::bad_request(rejection.body_text()))?;
-    let request = ListRecordsRequest {
-        prefix,
-        page_size,
-        page_token,
-    };
-    Ok(json(&data_store.list_records(request).await?))
-}
-
-async fn read(
-    State(data_store): State<DataStore>,
-    Key(key): Key,
-    headers: HeaderMap,
-) -> Result<Response, HttpError> {
-    let record = data_store.get_record(GetRecordRequest { key }).await?;
-    let revision = record.revision;
-    let response = if has_already(&headers, revision) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else if wants_json(&headers) {
-        json(&record)
-    } else {
-        value(record)?
-    };
-    Ok(tagged(response, revision))
-}
-
-async fn write(
-    State(data_store): State<DataStore>,
-    Key(key): Key,
-    request: Request,
-) -> Result<Response, HttpError> {
-    let condition = Condition::of(request.headers())?;
-    let WritableRecord(mut request) =
-        WritableRecord::read(key, request, data_store.max_value).await?;
-    if let Some(expected) = condition.expected {
-        if request
-            .expected_revision
-            .is_some_and(|given| given != expected)
-        {
-            return Err(HttpError::bad_request(
-                "expectedRevision in the body is not what the headers ask for",
-            ));
-        }
-        request.expected_revision = Some(expected);
-    }
-    let written = data_store.put_record(request).await;
-    let record = written.map_err(|status| condition.explain(status))?;
-    Ok(tagged(json(&record), record.revision))
-}
-
-async fn delete(
-    State(data_store): State<DataStore>,
-    Key(key): Key,
-    headers: HeaderMap,
-) -> Result<Response, HttpError> {
-    let condition = Condition::of(&headers)?;
-    let request = DeleteRecordRequest {
-        key,
-        expected_revision: condition.expected,
-    };
-    let deleted = data_store.delete_record(request).await;
-    Ok(json(&deleted.map_err(|status| condition.explain(status))?))
+    let page = gateway.data_store.list_records(request, &passing).await?;
+    Ok(json(&page))
 }
 
 /// gRPC clients are told in gRPC, everybody else in HTTP.
@@ -157,7 +129,7 @@ async fn no_such_path(headers: HeaderMap) -> Response {
     if runtime::is_grpc(&headers) {
         return Status::unimplemented("there is no such service").into_http();
     }
-    let message = "there is nothing at this path; records are at /v1/records/{key}";
+    let message = "there is nothing at this path; records are at /v1/records/{key}, and all of it is in /openapi.json";
     HttpError::new(StatusCode::NOT_FOUND, Code::NotFound, message).into_response()
 }
 
@@ -166,30 +138,84 @@ async fn wrong_method() -> HttpError {
     HttpError::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented, message)
 }
 
-/// The value as it was stored.
-fn value(record: Record) -> Result<Response, HttpError> {
-    let content_type = HeaderValue::try_from(record.content_type)
-        .map_err(|_not_a_header| Status::internal("the stored content type is not one"))?;
-    let mut response = record.value.into_response();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
-    response.headers_mut().extend(HARMLESS);
-    Ok(response)
-}
-
-/// With the ETag of a record. The representations of one are told apart by `Accept`.
-fn tagged(mut response: Response, revision: i64) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::ETAG, etag(revision));
-    headers.insert(header::VARY, HeaderValue::from_static("accept"));
-    response
-}
-
 fn json<M: Message + Name>(message: &M) -> Response {
     (
         [(header::CONTENT_TYPE, JSON)],
         proto::to_json(message) + "\n",
     )
         .into_response()
+}
+
+// === impl Query ===
+
+impl<S: Sync, M: Message + Name + Default> FromRequestParts<S> for Query<M> {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, HttpError> {
+        let pairs = uri::pairs(parts.uri.query().unwrap_or_default())?;
+        Ok(Self(proto::from_query(pairs)?))
+    }
+}
+
+// === impl Keyed ===
+
+impl<S: Sync, M: Message + Name + Default> FromRequestParts<S> for Keyed<M> {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, HttpError> {
+        let key = ("key".to_owned(), uri::key(parts.uri.path())?);
+        let mut pairs = uri::pairs(parts.uri.query().unwrap_or_default())?;
+        // First, so that a query that names it too is what is refused.
+        pairs.insert(0, key);
+        Ok(Self(proto::from_query(pairs)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proto::api::v1::api_server::SERVICE_NAME;
+
+    use super::{handler, paths, uri};
+
+    #[test]
+    fn every_method_of_the_contract_has_one_route_of_its_own_that_is_answered() {
+        let service = proto::pool().get_service_by_name(SERVICE_NAME).unwrap();
+        let methods: Vec<_> = service
+            .methods()
+            .map(|method| method.name().to_owned())
+            .collect();
+
+        let routes = proto::http_routes(SERVICE_NAME);
+
+        let routed: Vec<_> = routes.iter().map(|route| route.method.name()).collect();
+        assert_eq!(routed, methods);
+        let distinct: BTreeSet<_> = routes
+            .iter()
+            .map(|route| (&route.verb, &route.template))
+            .collect();
+        assert_eq!(distinct.len(), methods.len());
+        // It panics for a method that is not answered.
+        routes.iter().map(handler).for_each(drop);
+    }
+
+    #[test]
+    fn the_key_is_where_the_contract_has_it() {
+        let with_key: Vec<_> = proto::http_routes(SERVICE_NAME)
+            .into_iter()
+            .filter(|route| route.template.contains('{'))
+            .collect();
+
+        assert_eq!(with_key.len(), 3);
+        for route in with_key {
+            assert_eq!(route.template, format!("{}{{key=**}}", uri::RECORDS));
+        }
+    }
+
+    #[test]
+    fn a_template_becomes_paths_of_the_router() {
+        assert_eq!(paths("/v1/records"), ["/v1/records"]);
+        assert_eq!(paths("/a/{key=**}"), ["/a/{*key}", "/a/"]);
+    }
 }

@@ -9,17 +9,24 @@ use proto::{
     api::v1::api_server,
     records::v1::{
         DeleteRecordRequest, DeleteRecordResponse, GetRecordRequest, GreetRequest, GreetResponse,
-        ListRecordsRequest, ListRecordsResponse, PutRecordRequest, Record,
+        ListRecordsRequest, ListRecordsResponse, PutRecordRequest, Record, WatchRecordsRequest,
     },
 };
 use tonic::{Code, Request, Response, Status, async_trait};
 
-use crate::{data_store::DataStore, error::HttpError};
+use crate::{
+    data_store::DataStore,
+    door::Endless,
+    error::HttpError,
+    passing::Passing,
+    watch::{Watch, Watches},
+};
 
 /// Passes every call on.
 #[derive(Debug)]
 pub(crate) struct Api {
     data_store: DataStore,
+    watches: Watches,
 }
 
 /// Lets nothing but gRPC through.
@@ -41,60 +48,76 @@ pub(crate) async fn only_grpc(request: axum::extract::Request, next: Next) -> Ht
 // === impl Api ===
 
 impl Api {
-    pub(crate) fn new(data_store: DataStore) -> Self {
-        Self { data_store }
+    pub(crate) fn new(data_store: DataStore, watches: Watches) -> Self {
+        Self {
+            data_store,
+            watches,
+        }
     }
+}
+
+/// What goes on with a call, and its message.
+fn split<T>(request: Request<T>) -> (Passing, T) {
+    let passing = Passing::found_in(request.extensions());
+    (passing, request.into_inner())
 }
 
 #[async_trait]
 impl api_server::Api for Api {
+    type WatchRecordsStream = Watch;
+
     async fn greet(
         &self,
         request: Request<GreetRequest>,
     ) -> Result<Response<GreetResponse>, Status> {
-        self.data_store
-            .greet(request.into_inner())
-            .await
-            .map(Response::new)
+        let (passing, message) = split(request);
+        let answer = self.data_store.greet(message, &passing).await;
+        answer.map(Response::new)
     }
 
     async fn get_record(
         &self,
         request: Request<GetRecordRequest>,
     ) -> Result<Response<Record>, Status> {
-        self.data_store
-            .get_record(request.into_inner())
-            .await
-            .map(Response::new)
+        let (passing, message) = split(request);
+        let answer = self.data_store.get_record(message, &passing).await;
+        answer.map(Response::new)
     }
 
     async fn put_record(
         &self,
         request: Request<PutRecordRequest>,
     ) -> Result<Response<Record>, Status> {
-        self.data_store
-            .put_record(request.into_inner())
-            .await
-            .map(Response::new)
+        let (passing, message) = split(request);
+        let answer = self.data_store.put_record(message, &passing).await;
+        answer.map(Response::new)
     }
 
     async fn delete_record(
         &self,
         request: Request<DeleteRecordRequest>,
     ) -> Result<Response<DeleteRecordResponse>, Status> {
-        self.data_store
-            .delete_record(request.into_inner())
-            .await
-            .map(Response::new)
+        let (passing, message) = split(request);
+        let answer = self.data_store.delete_record(message, &passing).await;
+        answer.map(Response::new)
     }
 
     async fn list_records(
         &self,
         request: Request<ListRecordsRequest>,
     ) -> Result<Response<ListRecordsResponse>, Status> {
-        self.data_store
-            .list_records(request.into_inner())
-            .await
-            .map(Response::new)
+        let (passing, message) = split(request);
+        let answer = self.data_store.list_records(message, &passing).await;
+        answer.map(Response::new)
+    }
+
+    async fn watch_records(
+        &self,
+        request: Request<WatchRecordsRequest>,
+    ) -> Result<Response<Watch>, Status> {
+        let (passing, message) = split(request);
+        let mut response = Response::new(self.watches.start(message, &passing).await?);
+        response.extensions_mut().insert(Endless);
+        Ok(response)
     }
 }

@@ -7,18 +7,25 @@
 //! ```
 
 mod config;
+mod cors;
 mod data_store;
+mod door;
 mod error;
 mod gateway;
 mod grpc;
+mod passing;
+mod watch;
 
-use axum::middleware;
+use axum::{Router, middleware};
 use prometheus_client::registry::Registry;
 use proto::api::v1::api_server::{ApiServer, SERVICE_NAME};
-use runtime::{Bound, Condition, Problems, Readiness};
+use runtime::{Admission, Bound, CancellationToken, Condition, Problems, Readiness};
+use tonic::service::Routes;
 use tonic_kube_auth::{ClientMetrics, TokenFollower};
+use tower_http::cors::CorsLayer;
 
-pub use self::config::Config;
+pub use self::config::{Callers, Config};
+use self::{data_store::DataStore, door::Door, gateway::Gateway, watch::Watches};
 
 // === impl Config ===
 
@@ -44,33 +51,75 @@ impl Config {
             ),
             _ => None,
         };
-        let (Some(listener), Some(admin_listener), Some(endpoint), Some(follower), Some(attach)) =
-            (listener, admin_listener, endpoint, follower, attach)
+        let admission = self.admission(&mut problems, &mut registry).await;
+        let cors = problems.check("--cors-origins", cors::layer(&self.cors_origins));
+        let (Some(listener), Some(admin_listener), Some(endpoint)) =
+            (listener, admin_listener, endpoint)
         else {
             return Err(problems);
         };
-        let (mut routes, health) =
-            runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET, SERVICE_NAME).await;
+        let (Some(follower), Some(attach), Some(cors)) = (follower, attach, cors) else {
+            return Err(problems);
+        };
+        problems.none()?;
 
-        let data_store = data_store::DataStore::new(&endpoint, attach, self.max_value);
-        routes.add_service(
-            ApiServer::new(grpc::Api::new(data_store.clone()))
-                .max_decoding_message_size(proto::max_request(self.max_value)),
+        let data_store = DataStore::new(&endpoint, attach, self.max_value);
+        let stopping = CancellationToken::new();
+        let watches = Watches::new(
+            data_store.clone(),
+            self.max_watches as usize,
+            stopping.clone(),
         );
-        let router = routes
-            .routes()
-            .into_axum_router()
-            .reset_fallback()
-            .layer(middleware::from_fn(grpc::only_grpc))
-            .merge(gateway::routes(data_store));
+        let (open, health) = runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET, SERVICE_NAME).await;
+        let gateway = Gateway {
+            data_store,
+            watches,
+        };
+        let router = self.router(open.routes(), gateway, admission.as_ref(), cors);
         // Made here, so that nobody finds it ready before it has shown that it is.
         let readiness = Readiness::new();
         let token = readiness.condition("token");
-        Ok(
-            Bound::new(listener, admin_listener, router, health, readiness)
-                .with_metrics(registry)
-                .with_task("token", report_token(follower, token)),
-        )
+        let kubernetes = admission.map(|admission| {
+            let condition = readiness.condition("kubernetes");
+            admission.report_standing(condition)
+        });
+        let bound = Bound::new(listener, admin_listener, router, health, readiness)
+            .with_metrics(registry)
+            .with_stopping(stopping)
+            .with_task("token", report_token(follower, token));
+        Ok(match kubernetes {
+            Some(kubernetes) => bound.with_task("standing", kubernetes),
+            None => bound,
+        })
+    }
+
+    /// Every path, and what a request meets before it gets there, outermost last.
+    fn router(
+        &self,
+        open: Routes,
+        gateway: Gateway,
+        admission: Option<&Admission>,
+        cors: Option<CorsLayer>,
+    ) -> Router {
+        let api = grpc::Api::new(gateway.data_store.clone(), gateway.watches.clone());
+        let api = ApiServer::new(api).max_decoding_message_size(proto::max_request(self.max_value));
+        let only_grpc = || middleware::from_fn(grpc::only_grpc);
+        let grpc = Routes::new(api).into_axum_router().reset_fallback();
+        let open = open.into_axum_router().reset_fallback().layer(only_grpc());
+        // Both faces of the contract, and nothing else: a kubelet's probes carry no token.
+        let mut guarded = grpc.layer(only_grpc()).merge(gateway::routes(gateway));
+        if let Some(admission) = admission {
+            // Who calls, and may they?
+            guarded = guarded.route_layer(admission.layer());
+        }
+        let mut router = gateway::with_fallbacks(guarded.merge(open));
+        if let Some(cors) = cors {
+            // A browser asks whether it may ask, without a token.
+            router = router.layer(cors);
+        }
+        // A name, a deadline, a place.
+        let door = Door::new(self.max_requests_in_flight as usize);
+        router.layer(middleware::from_fn_with_state(door, door::pass))
     }
 }
 

@@ -20,7 +20,7 @@ use proto::{
     datastore::v1::{data_store_client::DataStoreClient, data_store_server::SERVICE_NAME},
     records::v1::{GetRecordRequest, GreetRequest, PutRecordRequest},
 };
-use runtime::{Bound, Readiness};
+use runtime::{AuthArgs, Bound, Readiness};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -298,9 +298,11 @@ async fn guarded(paths: &local_cluster::Paths) -> Result<Bound, AnyError> {
         listen_addr: any_port(),
         admin_addr: any_port(),
         storage: "memory:".to_owned(),
-        kubeconfig: Some(paths.data_store_kubeconfig()),
-        cache_ttl: Duration::from_secs(3_600),
-        ..data_store::Config::new("data-store", "api/api")
+        ..data_store::Config::new(AuthArgs {
+            kubeconfig: Some(paths.data_store_kubeconfig()),
+            cache_ttl: Duration::from_secs(3_600),
+            ..AuthArgs::new("data-store", "api/api")
+        })
     };
     Ok(config.bind().await?)
 }

@@ -1,10 +1,9 @@
 //! What an operator decides.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::net::SocketAddr;
 
 use clap::Parser;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use tonic_kube_auth::{Audience, Clock, ServerMetrics, TokenReviewer};
+use runtime::AuthArgs;
 
 /// Keeps records; admits only callers that authenticate and are allowed.
 ///
@@ -20,14 +19,6 @@ pub struct Config {
     #[arg(long, env, default_value = "127.0.0.1:9081")]
     pub admin_addr: SocketAddr,
 
-    /// The audience that tokens must be minted for; required.
-    #[arg(long, env, default_value = "", hide_default_value = true)]
-    pub audience: String,
-
-    /// The service accounts that may call: namespace/name or namespace/*, separated by commas; required.
-    #[arg(long, env, default_value = "", hide_default_value = true)]
-    pub allow: String,
-
     /// Where to keep records: redb:PATH for a file, or memory: to forget them at the end.
     #[arg(long, env, default_value = "redb:data-store.redb")]
     pub storage: String,
@@ -40,92 +31,25 @@ pub struct Config {
     #[arg(long, env, default_value_t = proto::MAX_VALUE, value_parser = proto::parse_max_value)]
     pub max_value: usize,
 
-    /// The kubeconfig to use instead of those that KUBECONFIG names.
-    #[arg(long)]
-    pub kubeconfig: Option<PathBuf>,
-
-    /// How long Kubernetes may take over one review, for example 3s or 500ms.
-    #[arg(long, env, default_value = "3s", value_parser = some_duration)]
-    pub review_timeout: Duration,
-
-    /// How long a caller that was proven is not asked about again, for example 10s; 0s asks Kubernetes for every call.
-    #[arg(long, env, default_value = "10s", value_parser = humantime::parse_duration)]
-    pub cache_ttl: Duration,
-
-    /// How long a caller stays accepted after its last proof while Kubernetes cannot be asked; 0s refuses it at once.
-    #[arg(long, env, default_value = "60s", value_parser = humantime::parse_duration)]
-    pub outage_budget: Duration,
-
-    /// How many reviews may be under way at once; further calls are refused as OVERLOADED. A quarter is for callers that were proven before,
-    /// and one machine gets half of the rest.
-    #[arg(long, env, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
-    pub max_reviews_in_flight: u16,
-
-    /// What time it is, for the expiry of tokens. A test may decide that.
-    #[arg(skip = Clock::system())]
-    pub clock: Clock,
+    /// Who may call, and how Kubernetes is asked about it.
+    #[command(flatten)]
+    pub auth: AuthArgs,
 }
-
-/// The Kubernetes API cannot be asked with what was found.
-#[derive(Debug, thiserror::Error)]
-#[error("there is no usable way to the Kubernetes API")]
-pub(crate) struct KubeconfigError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 // === impl Config ===
 
 impl Config {
-    /// The program's own defaults, for those it must be told.
+    /// The program's own defaults, but for who may call: that must be said.
     #[must_use]
-    pub fn new(audience: &str, allow: &str) -> Self {
+    pub fn new(auth: AuthArgs) -> Self {
         Self {
             listen_addr: ([127, 0, 0, 1], 8081).into(),
             admin_addr: ([127, 0, 0, 1], 9081).into(),
-            audience: audience.to_owned(),
-            allow: allow.to_owned(),
             storage: "redb:data-store.redb".to_owned(),
             history: 10_000,
             max_value: proto::MAX_VALUE,
-            kubeconfig: None,
-            review_timeout: Duration::from_secs(3),
-            cache_ttl: Duration::from_secs(10),
-            outage_budget: Duration::from_secs(60),
-            max_reviews_in_flight: 64,
-            clock: Clock::system(),
+            auth,
         }
-    }
-
-    pub(crate) fn reviewer(
-        &self,
-        config: kube::Config,
-        audience: &Audience,
-        metrics: &ServerMetrics,
-    ) -> Result<TokenReviewer, KubeconfigError> {
-        let reviewer = TokenReviewer::connect(config, audience.clone())
-            .map_err(|error| KubeconfigError(Box::new(error)))?;
-        Ok(reviewer
-            .with_deadline(self.review_timeout)
-            .with_metrics(metrics.clone()))
-    }
-
-    pub(crate) async fn kube_config(&self) -> Result<kube::Config, KubeconfigError> {
-        let Some(path) = &self.kubeconfig else {
-            let inferred = kube::Config::infer().await;
-            return inferred.map_err(|error| KubeconfigError(Box::new(error)));
-        };
-        let kubeconfig =
-            Kubeconfig::read_from(path).map_err(|error| KubeconfigError(Box::new(error)))?;
-        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-            .await
-            .map_err(|error| KubeconfigError(Box::new(error)))
-    }
-}
-
-/// A length of time, as `3s` or `500ms`, that is not zero.
-fn some_duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("must be longer than nothing".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -133,6 +57,7 @@ fn some_duration(text: &str) -> Result<Duration, String> {
 mod tests {
     use clap::Parser as _;
 
+    use runtime::AuthArgs;
     use tonic_kube_auth::Clock;
 
     use super::Config;
@@ -148,9 +73,15 @@ mod tests {
         ]);
 
         let shown = |config: Config| {
-            let clock = Clock::stopped_at(0);
-            format!("{:?}", Config { clock, ..config })
+            let auth = AuthArgs {
+                clock: Clock::stopped_at(0),
+                ..config.auth
+            };
+            format!("{:?}", Config { auth, ..config })
         };
-        assert_eq!(shown(parsed), shown(Config::new("data-store", "api/api")));
+        assert_eq!(
+            shown(parsed),
+            shown(Config::new(AuthArgs::new("data-store", "api/api")))
+        );
     }
 }

@@ -13,7 +13,6 @@ mod http;
 mod page_token;
 mod record;
 mod service;
-mod standing;
 mod storage;
 mod stored;
 
@@ -23,9 +22,7 @@ use prometheus_client::registry::Registry;
 use proto::datastore::v1::data_store_server::SERVICE_NAME;
 use runtime::{Bound, CancellationToken, Condition, Problems, Readiness};
 use tonic::service::{LayerExt as _, RoutesBuilder};
-use tonic_kube_auth::{
-    AllowList, Audience, AuthLayer, Cached, Clock, ServerMetrics, TokenReviewer,
-};
+use tonic_kube_auth::{AllowList, AuthLayer, Clock, TokenReviewer};
 
 pub use config::Config;
 pub use service::Service;
@@ -48,29 +45,14 @@ impl Config {
         let mut problems = Problems::new();
         let listener = problems.check("--listen-addr", runtime::listen(self.listen_addr).await);
         let admin_listener = problems.check("--admin-addr", runtime::listen(self.admin_addr).await);
-        let audience = problems.check("--audience", self.audience.parse::<Audience>());
-        let allow = problems.check("--allow", self.allow.parse::<AllowList>());
         let storage = match problems.check("--storage", self.storage.parse::<Address>()) {
             Some(address) => problems.check("--storage", Opened::at(&address, self.history).await),
             None => None,
         };
         let mut registry = Registry::default();
-        let metrics = ServerMetrics::register(registry.sub_registry_with_prefix("auth_server"));
-        let kubernetes = problems.check("--kubeconfig", self.kube_config().await);
-        let reviewer = match (kubernetes, &audience) {
-            (Some(config), Some(audience)) => {
-                problems.check("--kubeconfig", self.reviewer(config, audience, &metrics))
-            }
-            _ => None,
-        };
-        let (
-            Some(listener),
-            Some(admin_listener),
-            Some(audience),
-            Some(allow),
-            Some(storage),
-            Some(reviewer),
-        ) = (listener, admin_listener, audience, allow, storage, reviewer)
+        let admission = self.auth.admission(&mut problems, &mut registry).await;
+        let (Some(listener), Some(admin_listener), Some(storage), Some(admission)) =
+            (listener, admin_listener, storage, admission)
         else {
             return Err(problems);
         };
@@ -79,13 +61,7 @@ impl Config {
         let (mut routes, health) =
             runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET, SERVICE_NAME).await;
 
-        let authenticator = Cached::new(reviewer.clone(), audience)
-            .with_cache_ttl(self.cache_ttl)
-            .with_outage_budget(self.outage_budget)
-            .with_max_reviews_in_flight(self.max_reviews_in_flight.into())
-            .with_clock(self.clock)
-            .with_metrics(metrics);
-        let auth = AuthLayer::new(authenticator, allow);
+        let auth = admission.layer();
         // Made here, so that nobody finds it ready before it has shown that it is.
         let readiness = Readiness::new();
         let (kubernetes, stored) = (
@@ -103,7 +79,7 @@ impl Config {
             Bound::new(listener, admin_listener, router, health, readiness)
                 .with_metrics(registry)
                 .with_stopping(stopping)
-                .with_task("standing", standing::follow(reviewer, kubernetes))
+                .with_task("standing", admission.report_standing(kubernetes))
                 .with_task("storage", stored),
         )
     }

@@ -6,6 +6,7 @@
 //! ```
 
 mod admin;
+mod auth;
 mod bound;
 mod grpc;
 mod listen;
@@ -16,6 +17,7 @@ mod serve;
 mod tasks;
 
 pub use admin::admin;
+pub use auth::{Admission, AuthArgs, some_duration};
 pub use bound::Bound;
 pub use grpc::{Health, grpc_routes, is_grpc};
 pub use listen::{ListenError, Listener, listen};

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tonic::{Code, Status};
 
-use crate::error::HttpError;
+use crate::error::{HttpError, bad_field};
 
 const WILDCARD: &str = "*";
 
@@ -62,6 +62,18 @@ impl Condition {
             }
         };
         Ok(Self { expected })
+    }
+
+    /// Makes it the condition of a write, which may have said the same by itself, in the field called `name`.
+    pub(super) fn join(&self, name: &str, own: &mut Option<i64>) -> Result<(), HttpError> {
+        let (Some(expected), given) = (self.expected, *own) else {
+            return Ok(());
+        };
+        if given.is_some_and(|given| given != expected) {
+            return Err(bad_field(name, "is not what the headers ask for").into());
+        }
+        *own = Some(expected);
+        Ok(())
     }
 
     /// What the answer to a write means to a caller who gave this condition.

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
+use runtime::AuthArgs;
 use tonic_kube_auth::Clock;
 
 use super::recurring::Recurring;
@@ -97,9 +98,11 @@ impl Args {
             listen_addr: self.data_store_addr,
             admin_addr: self.data_store_admin_addr,
             storage: self.storage.clone().unwrap_or_else(file),
-            kubeconfig: Some(paths.data_store_kubeconfig()),
-            clock,
-            ..data_store::Config::new(seed::AUDIENCE, &format!("{0}/{0}", seed::API))
+            ..data_store::Config::new(AuthArgs {
+                kubeconfig: Some(paths.data_store_kubeconfig()),
+                clock,
+                ..AuthArgs::new(seed::AUDIENCE, &format!("{0}/{0}", seed::API))
+            })
         }
     }
 
@@ -131,8 +134,7 @@ impl Args {
             admin_addr: self.api_admin_addr,
             data_store_connstring: data_store.to_string(),
             token_path: paths.api_token(),
-            max_value: proto::MAX_VALUE,
-            allow_plaintext_token: false,
+            ..api::Config::default()
         }
     }
 }

@@ -43,7 +43,7 @@ async fn check(fault: Fault, outcome: &str) {
     let kubernetes = Kubernetes::start().await;
     let mut config = mk_data_store_config(&kubernetes);
     if matches!(fault, Fault::Hung | Fault::HungInBody) {
-        config.review_timeout = SHORT_TIMEOUT;
+        config.auth.review_timeout = SHORT_TIMEOUT;
     }
     let data_store = Program::data_store_with(config).await;
     data_store.readiness.wait_for(true).await;

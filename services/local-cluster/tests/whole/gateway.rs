@@ -288,7 +288,8 @@ async fn an_unknown_path_is_not_found_in_the_callers_language() {
         "/v1/",
         "/v2/records",
         "//",
-        "/v1/records:watch",
+        "/v1/records:list",
+        "/V1/records",
     ] {
         let (status, code, _message) = refused(&get(house.api, path).await);
         assert_eq!((status, code.as_str()), (404, "NOT_FOUND"), "{path}");

@@ -66,12 +66,10 @@ impl Hung {
     async fn start(review_timeout: Duration) -> Self {
         let kubernetes = Kubernetes::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let config = data_store::Config {
-            kubeconfig: Some(kubernetes.kubeconfig_to(listener.local_addr().unwrap())),
-            review_timeout,
-            max_reviews_in_flight: 1,
-            ..mk_data_store_config(&kubernetes)
-        };
+        let mut config = mk_data_store_config(&kubernetes);
+        config.auth.kubeconfig = Some(kubernetes.kubeconfig_to(listener.local_addr().unwrap()));
+        config.auth.review_timeout = review_timeout;
+        config.auth.max_reviews_in_flight = 1;
         let (tx, connections) = watch::channel(0);
         let api_server = tokio::spawn(async move {
             let mut held = Vec::new();
@@ -374,10 +372,8 @@ async fn no_token_when_the_api_has_none_to_call_with_and_nothing_is_sent() {
 #[tokio::test]
 async fn a_bad_gateway_when_the_data_store_refuses_the_api_itself() {
     let kubernetes = Kubernetes::start().await;
-    let config = data_store::Config {
-        allow: "jobs/*".to_owned(),
-        ..mk_data_store_config(&kubernetes)
-    };
+    let mut config = mk_data_store_config(&kubernetes);
+    config.auth.allow = "jobs/*".to_owned();
     let data_store = Program::data_store_with(config).await;
     let api = Program::api(&kubernetes, data_store.addr).await;
 

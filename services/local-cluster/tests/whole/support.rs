@@ -19,7 +19,7 @@ use proto::{
     datastore::v1::data_store_client::DataStoreClient,
     records::v1::{GreetRequest, GreetResponse},
 };
-use runtime::{CancellationToken, Readiness};
+use runtime::{AuthArgs, CancellationToken, Readiness};
 use tempfile::TempDir;
 use tokio::{net::TcpStream, task::JoinHandle};
 use tonic::{
@@ -205,14 +205,10 @@ impl Program {
     }
 
     pub(crate) async fn api(kubernetes: &Kubernetes, data_store: SocketAddr) -> Self {
-        let config = api::Config {
-            listen_addr: ANY_PORT,
-            admin_addr: ANY_PORT,
-            data_store_connstring: data_store.to_string(),
-            token_path: kubernetes.paths.api_token(),
-            max_value: proto::MAX_VALUE,
-            allow_plaintext_token: false,
-        };
+        Self::api_with(mk_api_config(kubernetes, data_store)).await
+    }
+
+    pub(crate) async fn api_with(config: api::Config) -> Self {
         let program = Self::run(config.bind().await.expect("the api must start"));
         program.readiness.wait_for(true).await;
         program
@@ -237,14 +233,26 @@ impl Program {
     }
 }
 
+pub(crate) fn mk_api_config(kubernetes: &Kubernetes, data_store: SocketAddr) -> api::Config {
+    api::Config {
+        listen_addr: ANY_PORT,
+        admin_addr: ANY_PORT,
+        data_store_connstring: data_store.to_string(),
+        token_path: kubernetes.paths.api_token(),
+        ..api::Config::default()
+    }
+}
+
 pub(crate) fn mk_data_store_config(kubernetes: &Kubernetes) -> data_store::Config {
     data_store::Config {
         listen_addr: ANY_PORT,
         admin_addr: ANY_PORT,
         storage: "memory:".to_owned(),
-        kubeconfig: Some(kubernetes.kubeconfig()),
-        clock: kubernetes.faults().clock(),
-        ..data_store::Config::new("data-store", "api/api")
+        ..data_store::Config::new(AuthArgs {
+            kubeconfig: Some(kubernetes.kubeconfig()),
+            clock: kubernetes.faults().clock(),
+            ..AuthArgs::new("data-store", "api/api")
+        })
     }
 }
 

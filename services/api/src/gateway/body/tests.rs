@@ -1,7 +1,7 @@
 use axum::{body::Body, extract::Request};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 
-use super::{WritableRecord, wants_json};
+use super::read as read_write;
 
 const MAX_VALUE: usize = 1024;
 
@@ -15,8 +15,8 @@ async fn read(
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
-    match WritableRecord::read("greeting".to_owned(), request, MAX_VALUE).await {
-        Ok(WritableRecord(record)) => {
+    match read_write("greeting".to_owned(), request, MAX_VALUE).await {
+        Ok(record) => {
             assert_eq!(record.key, "greeting");
             Ok((record.content_type, record.value.to_vec()))
         }
@@ -92,24 +92,9 @@ async fn a_body_announced_too_long_is_refused_unread() {
         .headers_mut()
         .insert(header::CONTENT_LENGTH, HeaderValue::from(MAX_VALUE + 1));
 
-    let error = WritableRecord::read("greeting".to_owned(), request, MAX_VALUE)
+    let error = read_write("greeting".to_owned(), request, MAX_VALUE)
         .await
         .unwrap_err();
 
     assert_eq!(error.into_test_parts().0, StatusCode::PAYLOAD_TOO_LARGE);
-}
-
-#[test]
-fn json_is_wanted_only_when_it_is_named() {
-    for (accept, expected) in [
-        ("application/json", true),
-        ("text/html, application/json;q=0.9", true),
-        ("*/*", false),
-        ("application/*", false),
-        ("text/plain", false),
-    ] {
-        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
-
-        assert_eq!(wants_json(&headers), expected, "{accept}");
-    }
 }

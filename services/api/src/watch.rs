@@ -1,0 +1,60 @@
+//! Watches of callers, in either face: how many there may be, and how they end.
+
+use std::{pin::Pin, sync::Arc};
+
+use futures::{StreamExt as _, stream};
+use proto::records::v1::{WatchRecordsRequest, WatchRecordsResponse};
+use runtime::CancellationToken;
+use tokio::sync::Semaphore;
+use tonic::Status;
+
+use crate::{data_store::DataStore, error, passing::Passing};
+
+/// The changes as they come. Dropping it ends the call to the data store.
+pub(crate) type Watch =
+    Pin<Box<dyn stream::Stream<Item = Result<WatchRecordsResponse, Status>> + Send>>;
+
+/// Starts watches, each a call of its own to the data store.
+#[derive(Clone, Debug)]
+pub(crate) struct Watches {
+    data_store: DataStore,
+    places: Arc<Semaphore>,
+    stopping: CancellationToken,
+}
+
+// === impl Watches ===
+
+impl Watches {
+    /// So many at once. They end when `stopping` is cancelled; by themselves they would go on for as long as their callers stay.
+    pub(crate) fn new(data_store: DataStore, places: usize, stopping: CancellationToken) -> Self {
+        Self {
+            data_store,
+            places: Arc::new(Semaphore::new(places)),
+            stopping,
+        }
+    }
+
+    /// Begins to watch. The caller's deadline, if it has one, is that of the whole watch.
+    pub(crate) async fn start(
+        &self,
+        request: WatchRecordsRequest,
+        passing: &Passing,
+    ) -> Result<Watch, Status> {
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_none_left| error::overloaded("too many watch already"))?;
+        let changes = self.data_store.watch_records(request, passing).await?;
+        let stopped = stream::once(async { Err(error::stopping()) });
+        let watch = changes
+            .take_until(self.stopping.clone().cancelled_owned())
+            .chain(stopped)
+            // What comes after an error would be told to nobody.
+            .scan(false, move |over, change| {
+                let _kept = &place;
+                let was_over = *over;
+                *over = change.is_err();
+                async move { (!was_over).then_some(change) }
+            });
+        Ok(Box::pin(watch))
+    }
+}
