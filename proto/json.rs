@@ -259,7 +259,7 @@ mod tests {
             ),
             (
                 &[("page_size", "")],
-                "pageSize: cannot parse integer from empty string",
+                "page_size: cannot parse integer from empty string",
             ),
         ] {
             assert_eq!(query(pairs).unwrap_err(), why);

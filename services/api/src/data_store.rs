@@ -148,7 +148,10 @@ impl DataStore {
         match answer {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(error::from_data_store(&status)),
-            Err(_elapsed) => Err(error::data_store_is_slow()),
+            Err(_elapsed) => {
+                tracing::warn!("The data store does not answer in time");
+                Err(error::data_store_is_slow())
+            }
         }
     }
 }

@@ -36,9 +36,11 @@ pub(crate) fn from_data_store(status: &Status) -> Status {
     // Made by the channel and not by the data store: the text is about addresses of ours.
     if let Some(source) = status.source() {
         return if is_timeout(source) {
+            tracing::warn!("The data store does not answer in time");
             data_store_is_slow()
         } else {
-            data_store_is_away(status)
+            tracing::warn!(%status, "Cannot reach the data store");
+            data_store_is_away()
         };
     }
     match status.code() {
@@ -50,30 +52,39 @@ pub(crate) fn from_data_store(status: &Status) -> Status {
                 answer = status.message(),
                 "The data store refuses the api itself"
             );
-            let details = ErrorDetails::with_error_info(reason, DATA_STORE, []);
-            let message = "the data store refuses the api itself";
-            Status::with_error_details(Code::Internal, message, details)
+            data_store_refuses(&reason)
         }
         // What it does not explain by a reason is of its inside.
         code @ (Code::Unknown | Code::Internal | Code::DataLoss)
             if status.get_details_error_info().is_none() =>
         {
             tracing::error!(%status, "The data store failed");
-            Status::new(code, "the data store failed")
+            data_store_failed(code)
         }
         // As it is, without the headers it came with.
         code => Status::with_details(code, status.message(), status.details().to_vec().into()),
     }
 }
 
-fn data_store_is_away(status: &Status) -> Status {
-    tracing::warn!(%status, "Cannot reach the data store");
+/// The data store refuses our own identity, for this reason.
+pub(crate) fn data_store_refuses(reason: &str) -> Status {
+    let details = ErrorDetails::with_error_info(reason, DATA_STORE, []);
+    let message = "the data store refuses the api itself";
+    Status::with_error_details(Code::Internal, message, details)
+}
+
+/// The data store failed, and how is no business of our callers.
+pub(crate) fn data_store_failed(code: Code) -> Status {
+    Status::new(code, "the data store failed")
+}
+
+/// The data store cannot be reached.
+pub(crate) fn data_store_is_away() -> Status {
     again_later("DATA_STORE_UNAVAILABLE", "the data store cannot be reached")
 }
 
 /// The data store let the deadline pass.
 pub(crate) fn data_store_is_slow() -> Status {
-    tracing::warn!("The data store does not answer in time");
     Status::deadline_exceeded("the data store did not answer in time")
 }
 
@@ -124,12 +135,16 @@ impl HttpError {
         Self::with_status(http, Status::new(code, message))
     }
 
-    /// Writes it into its answer, which may have headers of its own already.
-    pub(crate) fn write(mut self, answer: Response, id: &RequestId) -> Response {
+    /// The body, which names the request.
+    pub(crate) fn json(&self, request_id: &str) -> String {
         let mut details = self.status.get_error_details();
-        details.set_request_info(id.as_str(), "");
-        self.status =
-            Status::with_error_details(self.status.code(), self.status.message(), details);
+        details.set_request_info(request_id, "");
+        let (code, message) = (self.status.code(), self.status.message());
+        status_json(&Status::with_error_details(code, message, details)) + "\n"
+    }
+
+    /// Writes it into its answer, which may have headers of its own already.
+    pub(crate) fn write(&self, answer: Response, id: &RequestId) -> Response {
         let (mut head, _no_body) = answer.into_parts();
         head.status = self.http;
         head.headers.remove(header::CONTENT_LENGTH);
@@ -145,7 +160,7 @@ impl HttpError {
             head.headers
                 .insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs()));
         }
-        Response::from_parts(head, (status_json(&self.status) + "\n").into())
+        Response::from_parts(head, self.json(id.as_str()).into())
     }
 
     /// The data store's answer means something of its own in HTTP.

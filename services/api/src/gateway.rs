@@ -35,6 +35,10 @@ use proto::{
 use tonic::{Code, Status};
 
 use self::accept::JSON;
+pub(crate) use self::{
+    body::{late, too_large},
+    watch::not_acceptable,
+};
 use crate::{data_store::DataStore, error::HttpError, passing::Passing, watch::Watches};
 
 /// What answers.

@@ -13,6 +13,7 @@ mod door;
 mod error;
 mod gateway;
 mod grpc;
+mod openapi;
 mod passing;
 mod watch;
 
@@ -112,7 +113,7 @@ impl Config {
             // Who calls, and may they?
             guarded = guarded.route_layer(admission.layer());
         }
-        let mut router = gateway::with_fallbacks(guarded.merge(open));
+        let mut router = gateway::with_fallbacks(guarded.merge(open).merge(openapi::routes()));
         if let Some(cors) = cors {
             // A browser asks whether it may ask, without a token.
             router = router.layer(cors);

@@ -69,12 +69,7 @@ async fn collect(request: Request, limit: usize, max_value: usize) -> Result<Byt
     let deadline = Passing::found_in(request.extensions()).deadline_within(DEADLINE);
     let body = Limited::new(request.into_body(), limit).collect();
     let Ok(body) = time::timeout_at(deadline, body).await else {
-        let message = "the body took too long to arrive";
-        return Err(HttpError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            Code::DeadlineExceeded,
-            message,
-        ));
+        return Err(late());
     };
     match body {
         Ok(body) => Ok(body.to_bytes()),
@@ -83,7 +78,12 @@ async fn collect(request: Request, limit: usize, max_value: usize) -> Result<Byt
     }
 }
 
-fn too_large(max_value: usize) -> HttpError {
+pub(crate) fn late() -> HttpError {
+    let message = "the body took too long to arrive";
+    HttpError::new(StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded, message)
+}
+
+pub(crate) fn too_large(max_value: usize) -> HttpError {
     let message = format!("a value has at most {max_value} bytes");
     HttpError::new(
         StatusCode::PAYLOAD_TOO_LARGE,

@@ -66,6 +66,11 @@ pub(super) async fn watch(
     Ok(response)
 }
 
+pub(crate) fn not_acceptable() -> HttpError {
+    let message = format!("changes are told as {EVENT_STREAM} or as {NDJSON}");
+    HttpError::new(StatusCode::NOT_ACCEPTABLE, Code::InvalidArgument, message)
+}
+
 fn events(changes: Watch) -> Response {
     let events = changes.map(|change| Ok::<_, Infallible>(event(change)));
     Sse::new(events)
@@ -138,12 +143,7 @@ impl Form {
         } else if takes(headers, NDJSON) {
             Ok(Self::Lines)
         } else {
-            let message = format!("changes are told as {EVENT_STREAM} or as {NDJSON}");
-            Err(HttpError::new(
-                StatusCode::NOT_ACCEPTABLE,
-                Code::InvalidArgument,
-                message,
-            ))
+            Err(not_acceptable())
         }
     }
 }

@@ -15,6 +15,9 @@
 mod etcd_server;
 mod faults;
 mod gateway;
+#[path = "../../../api/tests/support/http.rs"]
+#[expect(dead_code, reason = "it is shared with the api's own tests")]
+mod http_client;
 mod metrics;
 mod outcomes;
 mod programs;

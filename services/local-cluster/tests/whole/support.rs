@@ -10,10 +10,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::rt::TokioIo;
 use local_cluster::{ApiServer, Cluster, Config, Faults, Paths};
 use proto::{
     datastore::v1::data_store_client::DataStoreClient,
@@ -21,7 +17,7 @@ use proto::{
 };
 use runtime::{AuthArgs, CancellationToken, Readiness};
 use tempfile::TempDir;
-use tokio::{net::TcpStream, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tonic::{
     Status,
     metadata::AsciiMetadataValue,
@@ -29,6 +25,8 @@ use tonic::{
 };
 use tonic_kube_auth::Clock;
 use tonic_types::StatusExt as _;
+
+pub(crate) use crate::http_client::{get, header_of, http, json, mk_request, text};
 
 pub(crate) const ANY_PORT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
@@ -282,67 +280,4 @@ pub(crate) fn reason(status: &Status) -> String {
         .get_details_error_info()
         .map(|info| info.reason)
         .unwrap_or_default()
-}
-
-/// Sends one plain HTTP request, and reads the answer to its end.
-pub(crate) async fn http(addr: SocketAddr, request: Request<Full<Bytes>>) -> Response<Bytes> {
-    let stream = TcpStream::connect(addr)
-        .await
-        .expect("somebody must listen");
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .expect("the connection must be HTTP");
-    let connection = tokio::spawn(connection);
-    let response = sender
-        .send_request(request)
-        .await
-        .expect("there must be an answer");
-    let (parts, body) = response.into_parts();
-    let body = body
-        .collect()
-        .await
-        .expect("the answer must be whole")
-        .to_bytes();
-    connection.abort();
-    Response::from_parts(parts, body)
-}
-
-pub(crate) async fn get(addr: SocketAddr, path: &str) -> Response<Bytes> {
-    http(addr, mk_request("GET", path, &[], "")).await
-}
-
-pub(crate) fn mk_request(
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: impl Into<Bytes>,
-) -> Request<Full<Bytes>> {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::HOST, "localhost");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    request
-        .body(Full::new(body.into()))
-        .expect("the request must be well-formed")
-}
-
-pub(crate) fn text(response: &Response<Bytes>) -> &str {
-    std::str::from_utf8(response.body()).expect("the body must be text")
-}
-
-pub(crate) fn json(response: &Response<Bytes>) -> serde_json::Value {
-    assert_eq!(
-        header_of(response.headers(), "content-type"),
-        "application/json"
-    );
-    serde_json::from_slice(response.body()).expect("the body must be JSON")
-}
-
-pub(crate) fn header_of<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers
-        .get(name)
-        .map_or("", |value| value.to_str().expect("it must be ASCII"))
 }
