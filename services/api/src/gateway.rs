@@ -25,13 +25,17 @@ use proto::records::v1::{
     DeleteRecordRequest, GetRecordRequest, GreetRequest, ListRecordsRequest, Record,
 };
 use serde::Deserialize;
+use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use self::{
     condition::{Condition, etag, has_already},
     request::{JSON, Key, WritableRecord, wants_json},
 };
-use crate::{data_store::DataStore, error::HttpError};
+use crate::{
+    data_store::{DEADLINE, DataStore},
+    error::HttpError,
+};
 
 /// What a value may do in a browser: it is whatever somebody stored, served from our origin.
 const HARMLESS: [(HeaderName, HeaderValue); 2] = [
@@ -72,7 +76,9 @@ async fn greet(
     State(data_store): State<DataStore>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
-    let greeting = data_store.greet(GreetRequest {}).await?;
+    let greeting = data_store
+        .greet(GreetRequest {}, Instant::now() + DEADLINE)
+        .await?;
     Ok(if wants_json(&headers) {
         json(&greeting)
     } else {
@@ -94,7 +100,11 @@ async fn list(
         page_size,
         page_token,
     };
-    Ok(json(&data_store.list_records(request).await?))
+    Ok(json(
+        &data_store
+            .list_records(request, Instant::now() + DEADLINE)
+            .await?,
+    ))
 }
 
 async fn read(
@@ -102,7 +112,9 @@ async fn read(
     Key(key): Key,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
-    let record = data_store.get_record(GetRecordRequest { key }).await?;
+    let record = data_store
+        .get_record(GetRecordRequest { key }, Instant::now() + DEADLINE)
+        .await?;
     let revision = record.revision;
     let response = if has_already(&headers, revision) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -133,7 +145,9 @@ async fn write(
         }
         request.expected_revision = Some(expected);
     }
-    let written = data_store.put_record(request).await;
+    let written = data_store
+        .put_record(request, Instant::now() + DEADLINE)
+        .await;
     let record = written.map_err(|status| condition.explain(status))?;
     Ok(tagged(json(&record), record.revision))
 }
@@ -148,7 +162,9 @@ async fn delete(
         key,
         expected_revision: condition.expected,
     };
-    let deleted = data_store.delete_record(request).await;
+    let deleted = data_store
+        .delete_record(request, Instant::now() + DEADLINE)
+        .await;
     Ok(json(&deleted.map_err(|status| condition.explain(status))?))
 }
 

@@ -12,9 +12,13 @@ use proto::{
         ListRecordsRequest, ListRecordsResponse, PutRecordRequest, Record,
     },
 };
+use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status, async_trait};
 
-use crate::{data_store::DataStore, error::HttpError};
+use crate::{
+    data_store::{DEADLINE, DataStore},
+    error::HttpError,
+};
 
 /// Passes every call on.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ impl api_server::Api for Api {
         request: Request<GreetRequest>,
     ) -> Result<Response<GreetResponse>, Status> {
         self.data_store
-            .greet(request.into_inner())
+            .greet(request.into_inner(), Instant::now() + DEADLINE)
             .await
             .map(Response::new)
     }
@@ -63,7 +67,7 @@ impl api_server::Api for Api {
         request: Request<GetRecordRequest>,
     ) -> Result<Response<Record>, Status> {
         self.data_store
-            .get_record(request.into_inner())
+            .get_record(request.into_inner(), Instant::now() + DEADLINE)
             .await
             .map(Response::new)
     }
@@ -73,7 +77,7 @@ impl api_server::Api for Api {
         request: Request<PutRecordRequest>,
     ) -> Result<Response<Record>, Status> {
         self.data_store
-            .put_record(request.into_inner())
+            .put_record(request.into_inner(), Instant::now() + DEADLINE)
             .await
             .map(Response::new)
     }
@@ -83,7 +87,7 @@ impl api_server::Api for Api {
         request: Request<DeleteRecordRequest>,
     ) -> Result<Response<DeleteRecordResponse>, Status> {
         self.data_store
-            .delete_record(request.into_inner())
+            .delete_record(request.into_inner(), Instant::now() + DEADLINE)
             .await
             .map(Response::new)
     }
@@ -93,7 +97,7 @@ impl api_server::Api for Api {
         request: Request<ListRecordsRequest>,
     ) -> Result<Response<ListRecordsResponse>, Status> {
         self.data_store
-            .list_records(request.into_inner())
+            .list_records(request.into_inner(), Instant::now() + DEADLINE)
             .await
             .map(Response::new)
     }

@@ -52,7 +52,7 @@ impl Config {
         let (mut routes, health) =
             runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET, SERVICE_NAME).await;
 
-        let data_store = data_store::DataStore::new(&endpoint, attach, self.max_value);
+        let (data_store, addresses) = data_store::DataStore::new(endpoint, &attach, self.max_value);
         routes.add_service(
             ApiServer::new(grpc::Api::new(data_store.clone()))
                 .max_decoding_message_size(proto::max_request(self.max_value)),
@@ -69,7 +69,8 @@ impl Config {
         Ok(
             Bound::new(listener, admin_listener, router, health, readiness)
                 .with_metrics(registry)
-                .with_task("token", report_token(follower, token)),
+                .with_task("token", report_token(follower, token))
+                .with_task("addresses", addresses),
         )
     }
 }
