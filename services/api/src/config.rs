@@ -12,7 +12,7 @@ use tonic_kube_auth::{
     TokenReadError, TokenSource,
 };
 
-use crate::data_store;
+use crate::data_store::{self, Limits};
 
 /// What a token for the api is minted for.
 const AUDIENCE: &str = "api";
@@ -162,6 +162,13 @@ impl Config {
             }
             Some("http") | None => Err(ConnstringError::Form(text.to_owned())),
             Some(_other) => Err(ConnstringError::Scheme(text.to_owned())),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            timeout: self.request_timeout,
+            max_value: self.max_value,
         }
     }
 

@@ -112,6 +112,19 @@ fn again_later(reason: &str, message: &str) -> Status {
     Status::with_error_details(Code::Unavailable, message, details)
 }
 
+/// The caller gave no more time than has passed.
+pub(crate) fn deadline_passed() -> Status {
+    Status::deadline_exceeded("the deadline of the call has passed")
+}
+
+/// Whether [`from_data_store`] makes UNAVAILABLE of it.
+pub(crate) fn is_unavailable(status: &Status) -> bool {
+    match status.source() {
+        Some(source) => !is_timeout(source),
+        None => status.code() == Code::Unavailable,
+    }
+}
+
 /// Whether it was the channel's own timer, which runs as long as ours and sometimes wins.
 fn is_timeout(source: &(dyn Error + 'static)) -> bool {
     source.is::<TimeoutExpired>() || source.source().is_some_and(is_timeout)

@@ -64,7 +64,7 @@ impl Config {
         };
         problems.none()?;
 
-        let data_store = DataStore::new(&endpoint, attach, self.max_value);
+        let (data_store, addresses) = DataStore::new(endpoint, &attach, self.limits());
         let stopping = CancellationToken::new();
         let watches = Watches::new(
             data_store.clone(),
@@ -87,7 +87,8 @@ impl Config {
         let bound = Bound::new(listener, admin_listener, router, health, readiness)
             .with_metrics(registry)
             .with_stopping(stopping)
-            .with_task("token", report_token(follower, token));
+            .with_task("token", report_token(follower, token))
+            .with_task("addresses", addresses);
         Ok(match kubernetes {
             Some(kubernetes) => bound.with_task("standing", kubernetes),
             None => bound,

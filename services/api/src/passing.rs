@@ -50,6 +50,15 @@ impl Passing {
         })
     }
 
+    /// Of a caller that stops waiting then.
+    #[cfg(test)]
+    pub(crate) fn until(deadline: Instant) -> Self {
+        Self {
+            deadline: Some(deadline),
+            trace: HeaderMap::new(),
+        }
+    }
+
     /// What was read when the request arrived.
     pub(crate) fn found_in(extensions: &http::Extensions) -> Self {
         extensions.get().cloned().unwrap_or_default()

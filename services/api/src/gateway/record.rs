@@ -58,7 +58,7 @@ pub(super) async fn write(
         return Err(error::bad_field(name, what).into());
     }
     let condition = Condition::of(request.headers())?;
-    let mut request = body::read(key, request, gateway.data_store.max_value).await?;
+    let mut request = body::read(key, request, gateway.data_store.limits.max_value).await?;
     condition.join("expectedRevision", &mut request.expected_revision)?;
     let written = gateway.data_store.put_record(request, &passing).await;
     let record = written.map_err(|status| condition.explain(status))?;
