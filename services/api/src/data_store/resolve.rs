@@ -158,7 +158,7 @@ impl Resolver {
             }
             tracing::info!(
                 ?addrs,
-                "Calling the data store at other addresses than before"
+                "Calling the data store at these addresses from now on"
             );
             let mk_address = |addr: &SocketAddr| {
                 let known = old.iter().find(|address| address.reach.addr == *addr);

@@ -51,8 +51,10 @@ pub(super) async fn watch(
 ) -> Result<Response, HttpError> {
     let form = Form::of(&headers)?;
     if let Some(last) = last_event(&headers)? {
-        // A browser comes back to the address it began with, whatever that says of the beginning.
-        request.start_revision = last + 1;
+        // A browser comes back to the address it began with, whatever that says of the beginning, if it says anything.
+        if request.start_revision >= 0 {
+            request.start_revision = last + 1;
+        }
     }
     let changes = gateway.watches.start(request, &passing).await?;
     let mut response = match form {

@@ -72,35 +72,30 @@ fn parameter(field: &FieldDescriptor, place: &str) -> Value {
 
 /// What a method takes in headers.
 fn headers(method: &str) -> Vec<Value> {
-    let header = |name: &str, pattern: &str, description: &str| {
-        json!({
-            "name": name, "in": "header", "description": description,
-            "schema": { "type": "string", "pattern": pattern },
-        })
-    };
-    const ETAG: &str = "^\"[1-9][0-9]{0,17}\"$";
+    let header = |name: &str, schema: Value, description: &str| json!({ "name": name, "in": "header", "description": description, "schema": schema });
+    let any = || json!({ "type": "string" });
     let if_match = || {
         let what = "The ETag of the record: only if it is at that revision, else 412.";
-        header("If-Match", ETAG, what)
+        header("If-Match", any(), what)
     };
     match method {
         "GetRecord" => vec![header(
             "If-None-Match",
-            ETAG,
+            any(),
             "The ETag of the record as the caller has it: 304 if it is still that.",
         )],
         "PutRecord" => vec![
             if_match(),
             header(
                 "If-None-Match",
-                "^\\*$",
+                json!({ "type": "string", "enum": ["*"] }),
                 "Only if there is no such record yet, else 412.",
             ),
         ],
         "DeleteRecord" => vec![if_match()],
         "WatchRecords" => vec![header(
             "Last-Event-ID",
-            "^[0-9]{1,18}$",
+            json!({ "type": "string", "pattern": "^[0-9]{0,18}$" }),
             "The id of the last event seen: go on after it, whatever start_revision says.",
         )],
         _ => Vec::new(),
@@ -172,17 +167,34 @@ fn success(method: &MethodDescriptor, schemas: &mut Schemas) -> Value {
             "content": { JSON: json(schemas) },
         }),
         "WatchRecords" => {
-            let line = json!({
+            let event = json!({
+                "type": "object",
+                "properties": {
+                    "event": { "enum": ["put", "deleted", "bookmark", "error"] },
+                    "id": { "type": "string", "description": "The revision." },
+                    "data": {
+                        "type": "string",
+                        "contentMediaType": JSON,
+                        "contentSchema": { "oneOf": [
+                            { "$ref": "#/components/schemas/WatchRecordsResponse" },
+                            { "$ref": "#/components/schemas/Status" },
+                        ] },
+                    },
+                    "retry": { "type": "integer", "description": "When to come back, in milliseconds." },
+                },
+                "required": ["event", "data"],
+            });
+            let lines = json!({
                 "type": "string",
-                "description": "Each event or line holds a WatchRecordsResponse; the last one may hold a Status.",
+                "description": "Each line holds a WatchRecordsResponse as its result or, at the end, a Status as its error.",
             });
             // So that what the lines hold is described, too.
             schemas.refer(&method.output(), Side::Response);
             json!({
                 "description": "Changes as they come: server-sent events, or lines of JSON for Accept: application/x-ndjson.",
                 "content": {
-                    "text/event-stream": { "schema": line, "example": example::events() },
-                    "application/x-ndjson": { "schema": line, "example": example::lines() },
+                    "text/event-stream": { "schema": event, "example": example::events() },
+                    "application/x-ndjson": { "schema": lines, "example": example::lines() },
                 },
             })
         }

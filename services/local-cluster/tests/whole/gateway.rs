@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Response;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Kubernetes, Program, get, header_of, http, json, mk_request, text};
+use crate::support::{Kubernetes, Program, get, header_of, http, json, mk_request, open, text};
 
 /// Everything a request needs, kept alive.
 struct House {
@@ -410,4 +410,122 @@ async fn an_expected_revision_in_the_body_that_differs_is_a_conflict() {
     assert_eq!((status, code.as_str()), (409, "ABORTED"));
     assert_eq!(message, "there is no record under that key");
     assert_eq!(contradiction.status(), 400);
+}
+
+#[tokio::test]
+async fn changes_are_told_as_they_are_made_and_again_to_whoever_comes_back() {
+    let house = House::new().await;
+    let request = |headers: &[(&str, &str)]| {
+        let path = "/v1/records:watch?prefix=a";
+        mk_request("GET", path, headers, "")
+    };
+    let mut watch = open(house.api, request(&[])).await;
+    assert!(watch.read_to("\n\n").await.starts_with("event: bookmark\n"));
+
+    house.put("a/1", "one").await;
+    house.put("b", "another").await;
+    house.send("DELETE", "/v1/records/a/1", &[], "").await;
+
+    let put = watch.read_to("\n\n").await;
+    assert!(put.starts_with("event: put\nid: 1\n"), "{put}");
+    let deleted = "event: deleted\nid: 3\ndata: {\"revision\":\"3\",\"deleted\":\"a/1\"}\n\n";
+    assert_eq!(watch.read_to("\n\n").await, deleted);
+    let mut again = open(house.api, request(&[("last-event-id", "1")])).await;
+    let told = again.read_to(deleted).await;
+    assert!(!told.contains("event: put"), "{told}");
+}
+
+#[tokio::test]
+async fn a_watch_from_a_revision_that_is_not_yet_is_refused_before_it_begins() {
+    let house = House::new().await;
+
+    let ahead = get(house.api, "/v1/records:watch?start_revision=1000").await;
+
+    let (status, code, _message) = refused(&ahead);
+    assert_eq!((status, code.as_str()), (400, "OUT_OF_RANGE"));
+}
+
+#[tokio::test]
+async fn a_path_or_a_query_that_could_be_read_in_two_ways_is_refused() {
+    let house = House::new().await;
+
+    for (method, path, why) in [
+        ("GET", "/v1/records/../secret", "key"),
+        ("GET", "/v1/records/%2e%2e/secret", "key"),
+        ("PUT", "/v1/records/a/./b", "key"),
+        ("GET", "/v1/records/%zz", "key"),
+        ("GET", "/v1/records/%ff", "key"),
+        ("DELETE", "/v1/records/a%00", "key"),
+        ("GET", "/v1/records/a?key=b", "key"),
+        ("GET", "/v1/records?prefix=%ff", "prefix"),
+        ("GET", "/v1/records?page_size=1&pageSize=1", "pageSize"),
+        ("GET", "/v1/records?page_size=99999999999", "page_size"),
+        (
+            "DELETE",
+            "/v1/records/a?expected_revision=9223372036854775808",
+            "expected_revision",
+        ),
+        (
+            "PUT",
+            "/v1/records/a?expected_revision=1",
+            "expected_revision",
+        ),
+        ("GET", "/?x=1", "x"),
+    ] {
+        let (status, code, message) = refused(&house.send(method, path, &[], "").await);
+
+        assert_eq!(
+            (status, code.as_str()),
+            (400, "INVALID_ARGUMENT"),
+            "{path}: {message}"
+        );
+        assert!(message.starts_with(why), "{path}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn json_that_is_not_the_message_is_refused_by_the_field() {
+    let house = House::new().await;
+    let deep = format!("{{\"value\":{}", "[".repeat(10_000));
+
+    for (body, field) in [
+        (r#"{"colour":"red"}"#, "colour"),
+        (r#"{"value":7}"#, "value"),
+        (
+            r#"{"expectedRevision":"9223372036854775808"}"#,
+            "expectedRevision",
+        ),
+        (r#"{"expectedRevision":1.5}"#, "expectedRevision"),
+        (r#"{"key":"another"}"#, "key"),
+        (deep.as_str(), "value"),
+    ] {
+        let headers = [("content-type", "application/json")];
+        let response = house
+            .send("PUT", "/v1/records/a", &headers, body.to_owned())
+            .await;
+
+        assert_eq!(response.status(), 400, "{field}");
+        let violation = &json(&response)["details"][0]["fieldViolations"][0];
+        assert_eq!(violation["field"], field);
+    }
+}
+
+#[tokio::test]
+async fn a_record_is_deleted_at_a_revision_by_query_or_by_header() {
+    let house = House::new().await;
+    house.put("a", "1").await;
+    let delete = async |query: &str, headers: &[(&str, &str)]| {
+        let path = format!("/v1/records/a{query}");
+        house.send("DELETE", &path, headers, "").await.status()
+    };
+
+    assert_eq!(delete("?expected_revision=7", &[]).await, 409);
+    assert_eq!(
+        delete("?expected_revision=1", &[("if-match", "\"2\"")]).await,
+        400
+    );
+    assert_eq!(
+        delete("?expectedRevision=1", &[("if-match", "\"1\"")]).await,
+        200
+    );
 }

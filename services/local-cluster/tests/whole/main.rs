@@ -6,6 +6,7 @@
     reason = "a test that finds what it does not expect is to panic, in its helpers too"
 )]
 
+mod callers;
 #[path = "../../../data-store/tests/support/etcd.rs"]
 #[expect(
     dead_code,
@@ -16,7 +17,6 @@ mod etcd_server;
 mod faults;
 mod gateway;
 #[path = "../../../api/tests/support/http.rs"]
-#[expect(dead_code, reason = "it is shared with the api's own tests")]
 mod http_client;
 mod metrics;
 mod outcomes;

@@ -26,7 +26,7 @@ use tonic::{
 use tonic_kube_auth::Clock;
 use tonic_types::StatusExt as _;
 
-pub(crate) use crate::http_client::{get, header_of, http, json, mk_request, text};
+pub(crate) use crate::http_client::{get, header_of, http, json, mk_request, open, text};
 
 pub(crate) const ANY_PORT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
