@@ -1,12 +1,13 @@
 //! The accept loop: HTTP/1.1 and HTTP/2, with or without TLS, on one socket.
 //!
 //! ```text
-//! serve ─▶ Server ─▶ TLS or none ─▶ hyper ─▶ front ─▶ router
+//! serve ─▶ Server ─▶ Impatient ─▶ TLS or none ─▶ hyper ─▶ front ─▶ router
 //! ```
 
 mod accept;
 mod front;
 mod host;
+mod impatient;
 mod limits;
 mod refusal;
 mod server;

@@ -18,7 +18,7 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::ServiceExt;
 use tracing::{Instrument as _, Span};
 
-use super::{front::front, limits};
+use super::{front::front, impatient::Impatient, limits};
 
 /// How long a client may take over its TLS handshake, over its first request, and over the headers of each further one in HTTP/1.1.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -57,6 +57,7 @@ impl Server {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "Cannot set TCP_NODELAY");
         }
+        let stream = Impatient::new(stream);
         let Some(tls) = self.tls.clone() else {
             return self.http(stream, peer, stop).await;
         };

@@ -20,6 +20,7 @@ use crate::listen;
 
 mod hosts;
 mod http2;
+mod stall;
 mod support;
 
 /// Serves `router` on a free port.
