@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{extract::Request, middleware::Next, response::Response};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, Version, header};
 use tokio::time;
 use tonic::Status;
 
@@ -16,7 +16,10 @@ pub(super) const CALL_DEADLINE: Duration = Duration::from_secs(60);
 /// Refuses a call that does not say whom it is for, and ends one whose answer does not begin in time.
 pub(super) async fn front(request: Request, next: Next) -> Response {
     let is_grpc = is_grpc(request.headers());
-    match host::check(&request) {
+    // Where it ends is known to hyper alone: after it, `Heads` could not tell where the next head begins.
+    let ends_unseen = request.version() == Version::HTTP_11
+        && request.headers().contains_key(header::TRANSFER_ENCODING);
+    let mut response = match host::check(&request) {
         Ok(()) => match time::timeout(CALL_DEADLINE, next.run(request)).await {
             Ok(response) => response,
             Err(_elapsed) => {
@@ -25,5 +28,10 @@ pub(super) async fn front(request: Request, next: Next) -> Response {
             }
         },
         Err(status) => refusal(is_grpc, StatusCode::BAD_REQUEST, &status),
+    };
+    if ends_unseen {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
+    response
 }

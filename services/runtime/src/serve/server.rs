@@ -3,7 +3,7 @@
 use std::{future, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, middleware};
-use http::Request;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{
@@ -18,7 +18,12 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::ServiceExt;
 use tracing::{Instrument as _, Span};
 
-use super::{front::front, impatient::Impatient, limits};
+use super::{
+    front::front,
+    impatient::Impatient,
+    limits,
+    wire::{Turn, Wire},
+};
 
 /// How long a client may take over its TLS handshake, over its first request, and over the headers of each further one in HTTP/1.1.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -79,9 +84,16 @@ impl Server {
         let span = Span::current();
         let first_request = Arc::new(Notify::new());
         let notify = Arc::clone(&first_request);
+        let turn = Turn::default();
+        let service_turn = turn.clone();
         let router = ServiceExt::<Request<Incoming>>::map_future(self.router, move |call| {
             notify.notify_one();
-            call.instrument(span.clone())
+            let answering = service_turn.begin();
+            let answer = async {
+                let answer = call.await;
+                answer.map(|response: Response<_>| response.map(|body| answering.with(body)))
+            };
+            answer.instrument(span.clone())
         });
         // As tonic's own server does it, for whoever wants to know which machine calls.
         let connection = TcpConnectInfo {
@@ -92,8 +104,9 @@ impl Server {
             request.extensions_mut().insert(connection.clone());
             request
         });
+        let wire = Wire::new(stream, turn);
         let connection =
-            http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+            http.serve_connection(TokioIo::new(wire), TowerToHyperService::new(service));
         tokio::pin!(connection);
 
         // hyper's own timers start with the first bytes; whoever sends none would stay for ever.

@@ -19,7 +19,10 @@ use super::{
 use crate::listen;
 
 mod hosts;
+mod http1;
 mod http2;
+mod long;
+mod refusals;
 mod stall;
 mod support;
 
