@@ -105,6 +105,10 @@ impl Heads {
                 Place::Http2 | Place::Unfollowed => return,
                 Place::Body(left) => self.skip_body(left, rest.len()),
                 Place::Line => self.skip_line(rest),
+                // Most lines, by their first letter.
+                Place::LineBegin if !matches!(next, b'\r' | b'\n' | b'c' | b'C' | b't' | b'T') => {
+                    self.skip_line(rest)
+                }
                 Place::Preface(_)
                 | Place::Between
                 | Place::Method(_)
@@ -168,7 +172,10 @@ impl Heads {
                 self.place = Place::LineBegin;
                 end + 1
             }
-            None => rest.len(),
+            None => {
+                self.place = Place::Line;
+                rest.len()
+            }
         };
         self.len += skipped;
         skipped
@@ -205,7 +212,7 @@ impl Heads {
             // A carriage return alone: hyper refuses it.
             (Place::EmptyLine, _) => Place::Unfollowed,
             (Place::Line | Place::LineBegin, next) => in_line(next),
-            // These are skipped, not stepped through.
+            // `follow` skips these whole.
             (same @ (Place::Body(_) | Place::Unfollowed | Place::Http2), _) => same,
         };
     }
