@@ -25,6 +25,7 @@ mod long;
 mod refusals;
 mod stall;
 mod support;
+mod tls;
 
 /// Serves `router` on a free port.
 async fn start(router: Router) -> (SocketAddr, CancellationToken, JoinHandle<()>) {

@@ -1,11 +1,9 @@
 //! What passes between a client and hyper, and what is done to it in HTTP/1.
 //!
 //! ```text
-//!            ┌──────────────── Wire ────────────────┐
-//!  client ──▶│ Heads: no two framings, at most 64 KiB │──▶ hyper ──▶ service
-//!         ◀──│ Turn, reply: a body where there is none │◀──
-//!            │ Linger: read what still comes, then end │
-//!            └───────────────────────────────────────┘
+//! client ─▶ Heads: no two framings, 64 KiB at most ─▶ hyper ─▶ service
+//!        ◀─ reply: a body where hyper gives none ◀── when it is not the service's Turn
+//!           Linger: read on when the client still sends at the end
 //! ```
 //!
 //! hyper parses and frames; the wire can only make it refuse more. HTTP/2 passes untouched.
