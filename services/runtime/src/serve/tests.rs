@@ -11,8 +11,21 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpConnectInfo;
 
-use super::{CALL_DEADLINE, GRACE, PATIENCE, Server, serve};
+use super::{
+    accept::{GRACE, serve},
+    front::CALL_DEADLINE,
+    server::{PATIENCE, Server},
+};
 use crate::listen;
+
+mod hosts;
+mod http1;
+mod http2;
+mod long;
+mod refusals;
+mod stall;
+mod support;
+mod tls;
 
 /// Serves `router` on a free port.
 async fn start(router: Router) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
@@ -60,6 +73,7 @@ async fn a_call_whose_answer_does_not_begin_is_ended_in_the_callers_language() {
 
     let http = answer(ask(addr, "").await).await;
     assert!(http.starts_with("HTTP/1.1 504"), "{http}");
+    assert!(http.contains(r#""status":"DEADLINE_EXCEEDED""#), "{http}");
     assert!(began.elapsed() >= CALL_DEADLINE);
 
     let grpc = answer(ask(addr, "content-type: application/grpc\r\n").await).await;
