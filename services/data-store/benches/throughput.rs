@@ -3,6 +3,10 @@
 //! `cargo bench -p data-store --bench throughput`. Everything is real and in this process: the stand-in cluster, its tokens and reviews, the
 //! data store as it is deployed, and beside it the same service behind no check. What is compared takes turns, as the machine may be shared.
 
+#[path = "support/figures.rs"]
+#[expect(dead_code, reason = "memory is measured elsewhere")]
+mod figures;
+
 use std::{
     error::Error,
     future,
@@ -35,6 +39,8 @@ use tonic::{
 use tonic_kube_auth::{AllowList, Audience, AuthLayer, Cached, Caller, Clock, TokenReviewer};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer as _, fmt, layer::SubscriberExt as _};
+
+use self::figures::{ratios, spread};
 
 /// Calls under way at once, and the connections they share.
 const IN_FLIGHT: usize = 64;
@@ -351,22 +357,4 @@ async fn reviews(admin_addr: SocketAddr) -> Result<u64, AnyError> {
         .filter(|line| line.starts_with("auth_server_review_duration_seconds_count"))
         .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
     Ok(counts.sum())
-}
-
-fn ratios(these: &[f64], those: &[f64]) -> Vec<f64> {
-    these
-        .iter()
-        .zip(those)
-        .map(|(this, that)| this / that)
-        .collect()
-}
-
-/// The median, and between what the middle half lies.
-fn spread(figures: &[f64]) -> String {
-    let mut figures = figures.to_vec();
-    figures.sort_by(f64::total_cmp);
-    let at = |part: usize| figures.get(figures.len() * part / 4).copied();
-    let [quarter, median, three_quarters] = [1, 2, 3].map(|part| at(part).unwrap_or(f64::NAN));
-    let digits = if median < 10.0 { 3 } else { 0 };
-    format!("{median:>6.digits$} [{quarter:.digits$} … {three_quarters:.digits$}]")
 }
