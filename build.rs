@@ -26,6 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     config.enable_type_names();
     config.bytes(["."]);
     tonic_prost_build::configure()
+        .codec_path("crate::codec::Codec")
         .compile_fds_with_config(contracts.file_descriptor_set(), config)?;
 
     let mut config = prost_build::Config::new();

@@ -1,5 +1,6 @@
 //! The contracts, as `build.rs` compiled them, and their JSON form.
 
+mod codec;
 mod http;
 mod json;
 

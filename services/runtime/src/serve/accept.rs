@@ -46,7 +46,7 @@ pub async fn serve(listener: Listener, server: Server, stop: CancellationToken) 
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                let connection = server.clone().connection(stream, peer, stop.clone());
+                let connection = Box::pin(server.clone().connection(stream, peer, stop.clone()));
                 connections.spawn(
                     async move {
                         connection.await;

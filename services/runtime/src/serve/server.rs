@@ -63,11 +63,13 @@ impl Server {
             tracing::debug!(%error, "Cannot set TCP_NODELAY");
         }
         let stream = Impatient::new(stream);
+        // Boxed, so that a task holds what its connection needs once, and not what one of the other kind would need as well.
         let Some(tls) = self.tls.clone() else {
-            return self.http(stream, peer, stop).await;
+            return Box::pin(self.http(stream, peer, stop)).await;
         };
-        match time::timeout(PATIENCE, TlsAcceptor::from(tls).accept(stream)).await {
-            Ok(Ok(stream)) => self.http(stream, peer, stop).await,
+        let accepted = Box::pin(TlsAcceptor::from(tls).accept(stream));
+        match time::timeout(PATIENCE, accepted).await {
+            Ok(Ok(stream)) => Box::pin(self.http(stream, peer, stop)).await,
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
             Err(_elapsed) => tracing::debug!("TLS handshake took too long"),
         }
