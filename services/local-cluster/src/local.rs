@@ -110,7 +110,7 @@ impl Args {
             return Err(problems);
         };
         problems.none()?;
-        guide.add_services(&data_store, second_data_store.as_ref(), &api);
+        guide.add_services(&data_store, second_data_store.as_ref(), &api, self.callers);
         Ok(Local {
             cluster,
             services: Some(Services {

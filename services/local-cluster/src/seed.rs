@@ -15,6 +15,9 @@ pub(crate) const ACCESS_TOKEN: &str = "token";
 pub(crate) const ACCESS_CA: &str = "ca.crt";
 const ACCESS_SECONDS: i64 = 3607;
 
+/// Whom the api admits when it asks for tokens: every namespace has such an account.
+pub(crate) const USER: &str = "default/default";
+
 pub(crate) const API: &str = "api";
 pub(crate) const DATA_STORE: &str = "data-store";
 

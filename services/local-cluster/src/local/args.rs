@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use api::Callers;
 use clap::Parser;
 use runtime::AuthArgs;
 use tonic_kube_auth::Clock;
@@ -36,6 +37,10 @@ pub struct Args {
     /// [default: redb:FOLDER/records.redb]
     #[arg(long)]
     pub storage: Option<String>,
+
+    /// Who may call the api: anybody, or with a token for the audience api the service account default/default alone.
+    #[arg(long, value_enum, default_value_t = Callers::Anonymous)]
+    pub callers: Callers,
 
     /// Run only the stand-in cluster, and say how to start the services against it.
     #[arg(long)]
@@ -134,6 +139,15 @@ impl Args {
             admin_addr: self.api_admin_addr,
             data_store_connstring: data_store.to_string(),
             token_path: paths.api_token(),
+            callers: self.callers,
+            auth: match self.callers {
+                Callers::Anonymous => AuthArgs::new(seed::API, ""),
+                Callers::Token => AuthArgs {
+                    // For the account of the data store, which may review tokens; in a cluster the api has a right of its own.
+                    kubeconfig: Some(paths.data_store_kubeconfig()),
+                    ..AuthArgs::new(seed::API, seed::USER)
+                },
+            },
             ..api::Config::default()
         }
     }

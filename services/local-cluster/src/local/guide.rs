@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use api::Callers;
+
 use crate::{run, seed};
 
 /// What to tell the person who started it.
@@ -25,6 +27,7 @@ struct Services {
     second_data_store: Option<(SocketAddr, SocketAddr)>,
     api: SocketAddr,
     api_admin: SocketAddr,
+    callers: Callers,
 }
 
 // === impl Guide ===
@@ -46,6 +49,7 @@ impl Guide {
         data_store: &runtime::Bound,
         second_data_store: Option<&runtime::Bound>,
         api: &runtime::Bound,
+        callers: Callers,
     ) {
         self.services = Some(Services {
             data_store: data_store.addr(),
@@ -53,6 +57,7 @@ impl Guide {
             second_data_store: second_data_store.map(|second| (second.addr(), second.admin_addr())),
             api: api.addr(),
             api_admin: api.admin_addr(),
+            callers,
         });
     }
 }
@@ -73,6 +78,7 @@ impl fmt::Display for Guide {
             second_data_store,
             api,
             api_admin,
+            callers,
         }) = services
         else {
             return write!(
@@ -89,6 +95,12 @@ Stop with Ctrl-C.",
                 data_store_kubeconfig.display(),
                 api_token.display(),
             );
+        };
+        let proof = match callers {
+            Callers::Anonymous => String::new(),
+            Callers::Token => format!(
+                " -H \"authorization: Bearer $(kubectl --kubeconfig {kubeconfig} create token default --audience api)\""
+            ),
         };
         write!(
             f,
@@ -111,9 +123,10 @@ Stop with Ctrl-C.",
 
 Try:
 
-  curl http://{api}/
-  curl -X PUT http://{api}/v1/records/greeting -H 'content-type: text/plain' --data 'hi there'
-  curl http://{api}/v1/records/greeting
+  curl{proof} http://{api}/
+  curl{proof} -X PUT http://{api}/v1/records/greeting -H 'content-type: text/plain' --data 'hi there'
+  curl{proof} http://{api}/v1/records/greeting
+  curl{proof} -N 'http://{api}/v1/records:watch?start_revision=1'
   grpcurl -plaintext {data_store} datastore.v1.DataStore/Greet
   grpcurl -plaintext -H \"authorization: Bearer $(kubectl --kubeconfig {kubeconfig} create token api -n api --audience {audience})\" {data_store} datastore.v1.DataStore/Greet
 
