@@ -9,10 +9,10 @@ work=$(mktemp -d)
 cluster=
 trap '[ -z "$cluster" ] || { kill "$cluster"; wait "$cluster" || true; }; rm -rf "$work"' EXIT
 
-if ! python3 -m venv "$work/venv" >/dev/null 2>&1; then
+if ! command -v curl >/dev/null || ! python3 -m venv "$work/venv" >/dev/null 2>&1; then
   as_root=$([ "$(id -u)" = 0 ] || echo sudo)
   $as_root apt-get update -q
-  $as_root apt-get install -y -q python3-venv
+  $as_root apt-get install -y -q curl python3-venv
   python3 -m venv "$work/venv"
 fi
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check schemathesis==4.32.5 openapi-spec-validator==0.9.0
