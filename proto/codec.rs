@@ -8,7 +8,7 @@ use tonic_prost::ProstCodec;
 
 /// What a call's buffers begin with; they grow for a longer message. tonic's own begin with 8 KiB, which a watch keeps for as long as it
 /// lasts, and there may be thousands.
-const BUFFER: usize = 1024;
+const BUFFER: usize = 512;
 
 /// How many bytes of messages are sent in one go, as tonic has it.
 const YIELD_THRESHOLD: usize = 32 * 1024;

@@ -5,12 +5,12 @@
 //! request ─ x-request-id ─ deadline, trace ─ a place, or 503 ─▶ gateway or gRPC ─ a refusal? in JSON, with the id ─▶ x-request-id
 //! ```
 
-mod held;
 mod request_id;
 
 use std::sync::Arc;
 
 use axum::{
+    body::Body,
     extract::{Request, State},
     middleware::Next,
     response::{IntoResponse as _, Response},
@@ -20,10 +20,10 @@ use tonic::Status;
 use tonic_kube_auth::Refusal;
 use tracing::Instrument as _;
 
-use self::held::Held;
 pub(crate) use self::request_id::RequestId;
 use crate::{
     error::{self, HttpError},
+    held::Held,
     passing::Passing,
 };
 
@@ -86,6 +86,6 @@ impl Door {
         if answer.extensions().get::<Endless>().is_some() {
             return Ok(answer);
         }
-        Ok(answer.map(|body| Held::new(body, place).into_body()))
+        Ok(answer.map(|body| Body::new(Held::new(body, place))))
     }
 }

@@ -13,6 +13,7 @@ mod door;
 mod error;
 mod gateway;
 mod grpc;
+mod held;
 mod openapi;
 mod passing;
 mod watch;

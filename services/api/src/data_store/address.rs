@@ -1,15 +1,8 @@
 //! One address of the data store, and the connections to it.
 
-use std::{
-    net::SocketAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{net::SocketAddr, sync::Arc};
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Frame, SizeHint};
 use tokio::sync::Notify;
 use tonic::{
     body::Body,
@@ -17,10 +10,13 @@ use tonic::{
 };
 use tower::ServiceExt as _;
 
-use crate::data_store::{
-    connect::{self, Connect},
-    lanes::{Lanes, Place},
-    reach::Reach,
+use crate::{
+    data_store::{
+        connect::{self, Connect},
+        lanes::Lanes,
+        reach::Reach,
+    },
+    held::Held,
 };
 
 /// How a call is answered, which decides the connection that it takes.
@@ -38,12 +34,6 @@ pub(super) struct Address {
     pub(super) reach: Arc<Reach>,
     unary: Channel,
     lanes: Arc<Lanes<Channel>>,
-}
-
-/// The body of an answer, and its place in a lane for as long as it lasts.
-struct Placed {
-    body: Body,
-    _place: Place<Channel>,
 }
 
 // === impl Address ===
@@ -73,12 +63,8 @@ impl Address {
             Kind::Stream => {
                 let (channel, place) = self.lanes.take();
                 let response = channel.oneshot(request).await?;
-                Ok(response.map(|body| {
-                    Body::new(Placed {
-                        body,
-                        _place: place,
-                    })
-                }))
+                // In its lane for as long as it lasts.
+                Ok(response.map(|body| Body::new(Held::new(body, place))))
             }
         }
     }
@@ -86,27 +72,5 @@ impl Address {
     /// Finds out, for ever, whether it can be connected to. The connections that this takes are closed at once.
     pub(super) async fn find_out(&self) {
         self.reach.find_out(|| connect::tcp(self.reach.addr)).await;
-    }
-}
-
-// === impl Placed ===
-
-impl http_body::Body for Placed {
-    type Data = Bytes;
-    type Error = tonic::Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, tonic::Status>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

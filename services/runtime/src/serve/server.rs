@@ -22,6 +22,7 @@ use super::{
     front::front,
     impatient::Impatient,
     limits,
+    spoken::Spoken,
     wire::{Turn, Wire},
 };
 
@@ -62,14 +63,37 @@ impl Server {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "Cannot set TCP_NODELAY");
         }
-        let stream = Impatient::new(stream);
-        // Boxed, so that a task holds what its connection needs once, and not what one of the other kind would need as well.
-        let Some(tls) = self.tls.clone() else {
-            return Box::pin(self.http(stream, peer, stop)).await;
-        };
-        let accepted = Box::pin(TlsAcceptor::from(tls).accept(stream));
-        match time::timeout(PATIENCE, accepted).await {
-            Ok(Ok(stream)) => Box::pin(self.http(stream, peer, stop)).await,
+        // Boxed here and below, so that a task holds what its connection needs once, and not what one of the other kind would need as well.
+        match self.tls.clone() {
+            None => Box::pin(self.in_plaintext(stream, peer, stop)).await,
+            Some(tls) => Box::pin(self.over_tls(tls.into(), stream, peer, stop)).await,
+        }
+    }
+
+    async fn in_plaintext(self, stream: TcpStream, peer: SocketAddr, stop: CancellationToken) {
+        let spoken = time::timeout(PATIENCE, Spoken::on(&stream));
+        match stop.run_until_cancelled(spoken).await {
+            Some(Ok(Ok(spoken))) => {
+                Box::pin(self.http(Impatient::new(stream), spoken, peer, stop)).await;
+            }
+            Some(Ok(Err(error))) => tracing::debug!(%error, "Connection failed"),
+            Some(Err(_elapsed)) => tracing::debug!("Closing a connection without a request"),
+            None => (),
+        }
+    }
+
+    async fn over_tls(
+        self,
+        tls: TlsAcceptor,
+        stream: TcpStream,
+        peer: SocketAddr,
+        stop: CancellationToken,
+    ) {
+        match time::timeout(PATIENCE, tls.accept(Impatient::new(stream))).await {
+            Ok(Ok(stream)) => {
+                let spoken = Spoken::agreed(stream.get_ref().1.alpn_protocol());
+                Box::pin(self.http(stream, spoken, peer, stop)).await;
+            }
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
             Err(_elapsed) => tracing::debug!("TLS handshake took too long"),
         }
@@ -78,10 +102,11 @@ impl Server {
     async fn http(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        spoken: Spoken,
         peer: SocketAddr,
         stop: CancellationToken,
     ) {
-        let http = limits::http();
+        let http = spoken.only(limits::http());
         // HTTP/2 runs each call in a task of hyper's own, which knows nothing of our span.
         let span = Span::current();
         let first_request = Arc::new(Notify::new());
