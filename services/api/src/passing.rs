@@ -23,6 +23,9 @@ const MAX_TRACEPARENT: usize = 128;
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const MAX_TRACESTATE: usize = 512;
 
+/// The longest that a `grpc-timeout` can say, 99,999,999 hours: what is longer cannot go on with a call.
+const MAX_TIMEOUT: Duration = Duration::from_secs(99_999_999 * 60 * 60);
+
 /// What a request hands on to the call it becomes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Passing {
@@ -45,7 +48,9 @@ impl Passing {
         let shortest = timeouts.into_iter().flatten().min();
         Ok(Self {
             // What lies beyond the end of time is no deadline.
-            deadline: shortest.and_then(|timeout| Instant::now().checked_add(timeout)),
+            deadline: shortest
+                .filter(|timeout| *timeout <= MAX_TIMEOUT)
+                .and_then(|timeout| Instant::now().checked_add(timeout)),
             trace: trace(headers),
         })
     }
@@ -174,9 +179,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_lies_beyond_the_end_of_time_is_no_deadline() {
-        let longest = u64::MAX.to_string();
+        for endless in [u64::MAX, 100_000_000 * 60 * 60] {
+            let endless = endless.to_string();
 
-        assert_eq!(timeout(&[("x-request-timeout", &longest)]), Ok(None));
+            assert_eq!(timeout(&[("x-request-timeout", &endless)]), Ok(None));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_timeout_can_go_on_with_a_call() {
+        let longest = timeout(&[("grpc-timeout", "99999999H")]).unwrap().unwrap();
+
+        tonic::Request::new(()).set_timeout(longest);
     }
 
     #[test]
