@@ -14,6 +14,7 @@ mod lanes;
 mod reach;
 mod repeat;
 mod resolve;
+mod unhurried;
 mod watch;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};

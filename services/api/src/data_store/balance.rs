@@ -23,6 +23,7 @@ use tower::Service;
 use crate::data_store::{
     address::{Address, Kind},
     backoff::random,
+    unhurried::Unhurried,
 };
 
 /// The addresses that the data store's name has now. There are none before the name is first resolved.
@@ -100,7 +101,8 @@ impl Service<Request<Body>> for Balancer {
         let balancer = self.clone();
         Box::pin(async move {
             let address = balancer.pick().await?;
-            Ok(address.call(balancer.kind, request).await?)
+            let call = async move { address.call(balancer.kind, request).await };
+            Ok(Unhurried::new(call).await?)
         })
     }
 }
