@@ -17,6 +17,7 @@ mod impatient;
 mod limits;
 mod refusal;
 mod server;
+mod taking;
 mod wire;
 
 pub use self::{accept::serve, server::Server};

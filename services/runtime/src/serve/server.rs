@@ -22,6 +22,7 @@ use super::{
     front::front,
     impatient::Impatient,
     limits,
+    taking::Pieces,
     wire::{Turn, Wire},
 };
 
@@ -73,7 +74,7 @@ impl Server {
         }
     }
 
-    async fn http(
+    pub(super) async fn http(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: SocketAddr,
@@ -91,7 +92,9 @@ impl Server {
             let answering = service_turn.begin();
             let answer = async {
                 let answer = call.await;
-                answer.map(|response: Response<_>| response.map(|body| answering.with(body)))
+                answer.map(|response: Response<_>| {
+                    response.map(|body| Pieces::new(answering.with(body)))
+                })
             };
             answer.instrument(span.clone())
         });
