@@ -38,8 +38,8 @@ const WINDOW: u32 = 1024 * 1024;
 const MAX_SEND_BUFFER: usize = 64 * 1024;
 
 /// Calls that a client may cancel before a handler has seen them: what goes beyond is a rapid reset (CVE-2023-44487), and the connection
-/// ends.
-const MAX_EARLY_RESETS: usize = 20;
+/// ends. As many as it may have: it may be a front door whose own callers all leave at once.
+const MAX_EARLY_RESETS: usize = MAX_STREAMS as usize;
 
 /// Faults in its calls that a connection may make us reset, in its whole life, before it ends.
 const MAX_FAULTS: usize = 1024;
