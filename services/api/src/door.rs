@@ -16,7 +16,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use tokio::{sync::Semaphore, time};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
 use tonic::Status;
 use tonic_kube_auth::Refusal;
 use tracing::Instrument as _;
@@ -31,6 +34,12 @@ use crate::{
 /// How many requests of a kind may be under way at once: from their heads to the last byte of their answers, but for watches.
 #[derive(Clone, Debug)]
 pub(crate) struct Places(Arc<Semaphore>);
+
+/// A place among them, until the last clone of it is dropped: the answer keeps one, and the call to the data store.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
 
 /// Marks an answer that goes on for as long as its caller listens. It keeps no place; there is a limit of its own on those.
 #[derive(Clone, Copy, Debug)]
@@ -56,14 +65,24 @@ pub(crate) async fn pass(request: Request, next: Next) -> Response {
 }
 
 /// Lets in what there is a place for.
-pub(crate) async fn place(State(places): State<Places>, request: Request, next: Next) -> Response {
-    let Ok(place) = places.0.try_acquire_owned() else {
+pub(crate) async fn place(
+    State(places): State<Places>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Ok(permit) = places.0.try_acquire_owned() else {
         let is_grpc = runtime::is_grpc(request.headers());
         return refuse(
             is_grpc,
             error::overloaded("too many requests are under way"),
         );
     };
+    let place = Place {
+        _permit: Arc::new(permit),
+    };
+    if let Some(passing) = request.extensions_mut().get_mut::<Passing>() {
+        passing.place = Some(place.clone());
+    }
     let answer = next.run(request).await;
     if answer.extensions().get::<Endless>().is_some() {
         return answer;

@@ -6,10 +6,13 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 use tokio::time::Instant;
-use tonic::{Status, metadata::MetadataMap};
+use tonic::{Request, Status};
 use tonic_kube_auth::grpc_timeout;
 
-use crate::error::{self, HttpError};
+use crate::{
+    door::Place,
+    error::{self, HttpError},
+};
 
 /// gRPC's own way to say how long the caller waits; in HTTP it is heeded too.
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -31,6 +34,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(99_999_999 * 60 * 60);
 pub(crate) struct Passing {
     /// When the caller stops waiting, if it said so.
     pub(crate) deadline: Option<Instant>,
+    /// Its place among the requests under way, which a call keeps that is still made when nobody waits for it any more.
+    pub(crate) place: Option<Place>,
     trace: HeaderMap,
 }
 
@@ -51,6 +56,7 @@ impl Passing {
             deadline: shortest
                 .filter(|timeout| *timeout <= MAX_TIMEOUT)
                 .and_then(|timeout| Instant::now().checked_add(timeout)),
+            place: None,
             trace: trace(headers),
         })
     }
@@ -60,7 +66,7 @@ impl Passing {
     pub(crate) fn until(deadline: Instant) -> Self {
         Self {
             deadline: Some(deadline),
-            trace: HeaderMap::new(),
+            ..Self::default()
         }
     }
 
@@ -75,9 +81,12 @@ impl Passing {
         self.deadline.map_or(ours, |theirs| theirs.min(ours))
     }
 
-    /// Makes a call part of the request's trace.
-    pub(crate) fn put_into(&self, metadata: &mut MetadataMap) {
-        metadata.as_mut().extend(self.trace.clone());
+    /// Makes a call part of the request's trace, and has it keep the request's place.
+    pub(crate) fn put_into<M>(&self, call: &mut Request<M>) {
+        call.metadata_mut().as_mut().extend(self.trace.clone());
+        if let Some(place) = self.place.clone() {
+            call.extensions_mut().insert(place);
+        }
     }
 }
 
@@ -145,7 +154,7 @@ mod tests {
 
     use http::{HeaderMap, HeaderName, HeaderValue};
     use tokio::time::Instant;
-    use tonic::{Code, metadata::MetadataMap};
+    use tonic::Code;
 
     use super::Passing;
 
@@ -229,12 +238,12 @@ mod tests {
             ("x-client-id", "of-the-user"),
             ("cookie", "secret"),
         ]);
-        let mut metadata = MetadataMap::new();
+        let mut call = tonic::Request::new(());
 
-        Passing::of(&headers).unwrap().put_into(&mut metadata);
+        Passing::of(&headers).unwrap().put_into(&mut call);
 
         assert_eq!(
-            metadata.into_headers(),
+            call.into_parts().0.into_headers(),
             mk_headers(&[("traceparent", parent), ("tracestate", "a=b")])
         );
     }

@@ -11,8 +11,9 @@ use std::{
 
 use tokio::{runtime::Handle, time};
 
-/// How long a call goes on for which nobody waits any more: longer than a data store takes to see that there is one.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a call goes on for which nobody waits any more: longer than it takes to be sent and seen. It keeps its place among the requests
+/// under way, so that there are only so many.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A call that goes on for a moment after this is dropped.
 pub(super) struct Unhurried<T: Send + 'static> {

@@ -8,19 +8,20 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
+
+use super::Place;
 
 /// The body of an answer, and its place among the requests under way: whoever reads slowly keeps it.
 #[derive(Debug)]
 pub(super) struct Held {
     body: Body,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 // === impl Held ===
 
 impl Held {
-    pub(super) fn new(body: Body, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(body: Body, place: Place) -> Self {
         Self {
             body,
             _place: place,
