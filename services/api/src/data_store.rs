@@ -14,6 +14,7 @@ mod lanes;
 mod reach;
 mod repeat;
 mod resolve;
+mod unhurried;
 mod watch;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -257,7 +258,7 @@ fn mk_request<Q>(message: Q, deadline: Option<Instant>, passing: &Passing) -> Re
     if let Some(deadline) = deadline {
         request.set_timeout(deadline.saturating_duration_since(Instant::now()));
     }
-    passing.put_into(request.metadata_mut());
+    passing.put_into(&mut request);
     request
 }
 

@@ -2,7 +2,8 @@
 //! body of a refusal.
 //!
 //! ```text
-//! request ─ x-request-id ─ deadline, trace ─ a place, or 503 ─▶ gateway or gRPC ─ a refusal? in JSON, with the id ─▶ x-request-id
+//! request ─ x-request-id ─ deadline, trace ─▶ routes ─ a place, or 503 ─▶ gateway or gRPC
+//!                                          ◀─ a refusal? in JSON, with the id ◀─
 //! ```
 
 mod request_id;
@@ -15,7 +16,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
 use tonic::Status;
 use tonic_kube_auth::Refusal;
 use tracing::Instrument as _;
@@ -27,10 +31,14 @@ use crate::{
     passing::Passing,
 };
 
-/// How many requests may be under way at once: from their heads to the last byte of their answers, but for watches.
+/// How many requests of a kind may be under way at once: from their heads to the last byte of their answers, but for watches.
 #[derive(Clone, Debug)]
-pub(crate) struct Door {
-    places: Arc<Semaphore>,
+pub(crate) struct Places(Arc<Semaphore>);
+
+/// A place among them, until the last clone of it is dropped: the answer keeps one, and the call to the data store.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    _permit: Arc<OwnedSemaphorePermit>,
 }
 
 /// Marks an answer that goes on for as long as its caller listens. It keeps no place; there is a limit of its own on those.
@@ -38,15 +46,14 @@ pub(crate) struct Door {
 pub(crate) struct Endless;
 
 /// Lets a request in, and its answer out.
-pub(crate) async fn pass(State(door): State<Door>, request: Request, next: Next) -> Response {
+pub(crate) async fn pass(request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
     let span = tracing::info_span!("request", %id);
     let is_grpc = runtime::is_grpc(request.headers());
     let answer = async {
-        match door.answer(request, next).await {
+        match answer(request, next).await {
             Ok(answer) => answer,
-            Err(status) if is_grpc => status.into_http(),
-            Err(status) => HttpError::from(status).into_response(),
+            Err(status) => refuse(is_grpc, status),
         }
     };
     let mut answer = answer.instrument(span).await;
@@ -55,6 +62,52 @@ pub(crate) async fn pass(State(door): State<Door>, request: Request, next: Next)
     }
     answer.headers_mut().insert(request_id::NAME, id.into());
     answer
+}
+
+/// Lets in what there is a place for.
+pub(crate) async fn place(
+    State(places): State<Places>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Ok(permit) = places.0.try_acquire_owned() else {
+        let is_grpc = runtime::is_grpc(request.headers());
+        return refuse(
+            is_grpc,
+            error::overloaded("too many requests are under way"),
+        );
+    };
+    let place = Place {
+        _permit: Arc::new(permit),
+    };
+    if let Some(passing) = request.extensions_mut().get_mut::<Passing>() {
+        passing.place = Some(place.clone());
+    }
+    let answer = next.run(request).await;
+    if answer.extensions().get::<Endless>().is_some() {
+        return answer;
+    }
+    answer.map(|body| Body::new(Held::new(body, place)))
+}
+
+/// The answer, by the deadline that the request names, if it names one.
+async fn answer(mut request: Request, next: Next) -> Result<Response, Status> {
+    let passing = Passing::of(request.headers())?;
+    let deadline = passing.deadline;
+    request.extensions_mut().insert(passing);
+    let answer = next.run(request);
+    let Some(deadline) = deadline else {
+        return Ok(answer.await);
+    };
+    let answer = time::timeout_at(deadline, answer).await;
+    answer.map_err(|_elapsed| error::deadline_passed())
+}
+
+fn refuse(is_grpc: bool, status: Status) -> Response {
+    if is_grpc {
+        return status.into_http();
+    }
+    HttpError::from(status).into_response()
 }
 
 /// What an answer refuses, if it does; it may have no body yet.
@@ -67,25 +120,10 @@ fn refusal(answer: &mut Response) -> Option<HttpError> {
         .or_else(|| extensions.remove().map(by_library))
 }
 
-// === impl Door ===
+// === impl Places ===
 
-impl Door {
+impl Places {
     pub(crate) fn new(places: usize) -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(places)),
-        }
-    }
-
-    async fn answer(&self, mut request: Request, next: Next) -> Result<Response, Status> {
-        let passing = Passing::of(request.headers())?;
-        request.extensions_mut().insert(passing);
-        let place = Arc::clone(&self.places)
-            .try_acquire_owned()
-            .map_err(|_none_left| error::overloaded("too many requests are under way"))?;
-        let answer = next.run(request).await;
-        if answer.extensions().get::<Endless>().is_some() {
-            return Ok(answer);
-        }
-        Ok(answer.map(|body| Body::new(Held::new(body, place))))
+        Self(Arc::new(Semaphore::new(places)))
     }
 }

@@ -170,8 +170,10 @@ impl HttpError {
             .get_details_retry_info()
             .and_then(|info| info.retry_delay)
         {
+            // Not a moment too soon: the header knows no parts of seconds.
+            let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
             head.headers
-                .insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs()));
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         Response::from_parts(head, self.json(id.as_str()).into())
     }
@@ -238,10 +240,15 @@ fn is_about_the_api(status: &Status) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use axum::response::Response;
+    use http::{HeaderMap, header};
     use tonic::{Code, Status, TimeoutExpired};
     use tonic_types::{ErrorDetails, StatusExt as _};
 
     use super::{HttpError, from_data_store};
+    use crate::door::RequestId;
 
     fn http(status: Status) -> u16 {
         HttpError::from(status).http.as_u16()
@@ -269,6 +276,20 @@ mod tests {
             (Code::Unauthenticated, 401),
         ] {
             assert_eq!(http(Status::new(code, "")), expected, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_to_wait_for_part_of_a_second_is_told_a_whole_one() {
+        for (delay, seconds) in [(0, "0"), (1, "1"), (1_000, "1"), (1_001, "2")] {
+            let delay = Duration::from_millis(delay);
+            let details = ErrorDetails::with_retry_info(Some(delay));
+            let status = Status::with_error_details(Code::Unavailable, "", details);
+
+            let answer = HttpError::from(status)
+                .write(Response::default(), &RequestId::of(&HeaderMap::new()));
+
+            assert_eq!(answer.headers()[header::RETRY_AFTER], seconds);
         }
     }
 

@@ -27,7 +27,11 @@ use tonic_kube_auth::{ClientMetrics, TokenFollower};
 use tower_http::cors::CorsLayer;
 
 pub use self::config::{Callers, Config};
-use self::{data_store::DataStore, door::Door, gateway::Gateway, watch::Watches};
+use self::{data_store::DataStore, door::Places, gateway::Gateway, watch::Watches};
+
+/// How many may ask for health or reflection at once. Anybody may, without a token, and some of the answers never end: they must not take
+/// the places of the calls.
+const MAX_OPEN_REQUESTS: usize = 100;
 
 // === impl Config ===
 
@@ -115,14 +119,16 @@ impl Config {
             // Who calls, and may they?
             guarded = guarded.route_layer(admission.layer());
         }
+        let places = |places| middleware::from_fn_with_state(Places::new(places), door::place);
+        let guarded = guarded.route_layer(places(self.max_requests_in_flight as usize));
+        let open = open.route_layer(places(MAX_OPEN_REQUESTS));
         let mut router = gateway::with_fallbacks(guarded.merge(open).merge(openapi::routes()));
         if let Some(cors) = cors {
             // A browser asks whether it may ask, without a token.
             router = router.layer(cors);
         }
-        // A name, a deadline, a place.
-        let door = Door::new(self.max_requests_in_flight as usize);
-        router.layer(middleware::from_fn_with_state(door, door::pass))
+        // A name and a deadline.
+        router.layer(middleware::from_fn(door::pass))
     }
 }
 

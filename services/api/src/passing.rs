@@ -6,10 +6,13 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 use tokio::time::Instant;
-use tonic::{Status, metadata::MetadataMap};
+use tonic::{Request, Status};
 use tonic_kube_auth::grpc_timeout;
 
-use crate::error::{self, HttpError};
+use crate::{
+    door::Place,
+    error::{self, HttpError},
+};
 
 /// gRPC's own way to say how long the caller waits; in HTTP it is heeded too.
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -23,11 +26,16 @@ const MAX_TRACEPARENT: usize = 128;
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const MAX_TRACESTATE: usize = 512;
 
+/// The longest that a `grpc-timeout` can say, 99,999,999 hours: what is longer cannot go on with a call.
+const MAX_TIMEOUT: Duration = Duration::from_secs(99_999_999 * 60 * 60);
+
 /// What a request hands on to the call it becomes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Passing {
     /// When the caller stops waiting, if it said so.
     pub(crate) deadline: Option<Instant>,
+    /// Its place among the requests under way, which a call keeps that is still made when nobody waits for it any more.
+    pub(crate) place: Option<Place>,
     trace: HeaderMap,
 }
 
@@ -45,7 +53,10 @@ impl Passing {
         let shortest = timeouts.into_iter().flatten().min();
         Ok(Self {
             // What lies beyond the end of time is no deadline.
-            deadline: shortest.and_then(|timeout| Instant::now().checked_add(timeout)),
+            deadline: shortest
+                .filter(|timeout| *timeout <= MAX_TIMEOUT)
+                .and_then(|timeout| Instant::now().checked_add(timeout)),
+            place: None,
             trace: trace(headers),
         })
     }
@@ -55,7 +66,7 @@ impl Passing {
     pub(crate) fn until(deadline: Instant) -> Self {
         Self {
             deadline: Some(deadline),
-            trace: HeaderMap::new(),
+            ..Self::default()
         }
     }
 
@@ -70,9 +81,12 @@ impl Passing {
         self.deadline.map_or(ours, |theirs| theirs.min(ours))
     }
 
-    /// Makes a call part of the request's trace.
-    pub(crate) fn put_into(&self, metadata: &mut MetadataMap) {
-        metadata.as_mut().extend(self.trace.clone());
+    /// Makes a call part of the request's trace, and has it keep the request's place.
+    pub(crate) fn put_into<M>(&self, call: &mut Request<M>) {
+        call.metadata_mut().as_mut().extend(self.trace.clone());
+        if let Some(place) = self.place.clone() {
+            call.extensions_mut().insert(place);
+        }
     }
 }
 
@@ -140,7 +154,7 @@ mod tests {
 
     use http::{HeaderMap, HeaderName, HeaderValue};
     use tokio::time::Instant;
-    use tonic::{Code, metadata::MetadataMap};
+    use tonic::Code;
 
     use super::Passing;
 
@@ -174,9 +188,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_lies_beyond_the_end_of_time_is_no_deadline() {
-        let longest = u64::MAX.to_string();
+        for endless in [u64::MAX, 100_000_000 * 60 * 60] {
+            let endless = endless.to_string();
 
-        assert_eq!(timeout(&[("x-request-timeout", &longest)]), Ok(None));
+            assert_eq!(timeout(&[("x-request-timeout", &endless)]), Ok(None));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_timeout_can_go_on_with_a_call() {
+        let longest = timeout(&[("grpc-timeout", "99999999H")]).unwrap().unwrap();
+
+        tonic::Request::new(()).set_timeout(longest);
     }
 
     #[test]
@@ -215,12 +238,12 @@ mod tests {
             ("x-client-id", "of-the-user"),
             ("cookie", "secret"),
         ]);
-        let mut metadata = MetadataMap::new();
+        let mut call = tonic::Request::new(());
 
-        Passing::of(&headers).unwrap().put_into(&mut metadata);
+        Passing::of(&headers).unwrap().put_into(&mut call);
 
         assert_eq!(
-            metadata.into_headers(),
+            call.into_parts().0.into_headers(),
             mk_headers(&[("traceparent", parent), ("tracestate", "a=b")])
         );
     }

@@ -15,9 +15,10 @@ mod front;
 mod host;
 mod impatient;
 mod limits;
+mod protocol;
 mod refusal;
 mod server;
-mod spoken;
+mod taking;
 mod wire;
 
 pub use self::{accept::serve, server::Server};

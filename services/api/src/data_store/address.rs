@@ -13,11 +13,15 @@ use tower::ServiceExt as _;
 use crate::{
     data_store::{
         connect::{self, Connect},
-        lanes::Lanes,
+        lanes::{self, Lanes},
         reach::Reach,
     },
     held::Held,
 };
+
+/// Bytes of a stream that came and that nobody has taken. All streams of a lane together have room for as many each, so that one whose
+/// caller does not read keeps nothing from the others.
+const STREAM_WINDOW: u32 = 64 * 1024;
 
 /// How a call is answered, which decides the connection that it takes.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +48,10 @@ impl Address {
         let reach = Arc::new(Reach::new(addr, Arc::clone(failed)));
         let connect = Connect::new(Arc::clone(&reach));
         let unary = endpoint.connect_with_connector_lazy(connect.clone());
-        let endpoint = endpoint.clone();
+        let endpoint = endpoint
+            .clone()
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(STREAM_WINDOW * lanes::MAX_STREAMS as u32);
         let lanes = Lanes::new(move || endpoint.connect_with_connector_lazy(connect.clone()));
         Self {
             reach,

@@ -20,9 +20,13 @@ use tokio::sync::watch;
 use tonic::{body::Body, transport};
 use tower::Service;
 
-use crate::data_store::{
-    address::{Address, Kind},
-    backoff::random,
+use crate::{
+    data_store::{
+        address::{Address, Kind},
+        backoff::random,
+        unhurried::Unhurried,
+    },
+    door::Place,
 };
 
 /// The addresses that the data store's name has now. There are none before the name is first resolved.
@@ -96,11 +100,16 @@ impl Service<Request<Body>> for Balancer {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let balancer = self.clone();
+        let place = request.extensions_mut().remove::<Place>();
         Box::pin(async move {
             let address = balancer.pick().await?;
-            Ok(address.call(balancer.kind, request).await?)
+            let call = async move {
+                let _until_it_ends = place;
+                address.call(balancer.kind, request).await
+            };
+            Ok(Unhurried::new(call).await?)
         })
     }
 }

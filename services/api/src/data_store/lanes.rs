@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The most streams on one connection: half of what the data store serves, so that one it has not yet seen ending takes nobody's place.
-const MAX_STREAMS: usize = 100;
+pub(super) const MAX_STREAMS: usize = 100;
 
 /// The lanes to one address. `C` is a connection, which is cheap to clone.
 pub(super) struct Lanes<C> {

@@ -19,7 +19,7 @@ pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
     /// Takes the caller's, if it is one word of visible ASCII and not too long; else makes one.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut given = headers.get_all(NAME).iter();
         match (given.next(), given.next()) {
             (Some(one), None) if is_fit(one.as_bytes()) => Self(one.clone()),

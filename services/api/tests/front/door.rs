@@ -7,6 +7,7 @@ use proto::{
 };
 use serde_json::json;
 use tonic::{Code, Request, Status, transport::Endpoint};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 
 use crate::{
@@ -175,6 +176,38 @@ async fn what_is_one_too_many_is_refused_in_either_language_and_sent_nowhere() {
         ("OVERLOADED", "api")
     );
     assert!(!house.has_heard());
+}
+
+#[tokio::test]
+async fn who_watches_health_takes_no_place_among_the_calls() {
+    let house = House::with(|config| config.max_requests_in_flight = 1).await;
+    house.answer("Greet", greeting());
+    let endpoint = Endpoint::from_shared(format!("http://{}", house.api)).unwrap();
+    let mut health = HealthClient::new(endpoint.connect_lazy());
+
+    let _first = health.watch(HealthCheckRequest::default()).await.unwrap();
+    let _second = health.watch(HealthCheckRequest::default()).await.unwrap();
+
+    assert_eq!(get(house.api, "/").await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_call_whose_message_does_not_come_ends_at_its_deadline() {
+    let house = House::new().await;
+    let request = mk_request(
+        "POST",
+        "/api.v1.Api/Greet",
+        &[
+            ("content-type", "application/grpc"),
+            ("grpc-timeout", "100m"),
+            ("content-length", "5"),
+        ],
+        "",
+    );
+
+    let refused = http(house.api, request).await;
+
+    assert_eq!(header_of(refused.headers(), "grpc-status"), "4");
 }
 
 #[tokio::test]

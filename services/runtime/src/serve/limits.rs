@@ -3,21 +3,18 @@
 //! What a connection can make hyper hold, beside what the handlers hold themselves:
 //!
 //! ```text
-//! HTTP/1   64 KiB read + 64 KiB to write + one frame of the answer's body
+//! HTTP/1   64 KiB read + 64 KiB to write + one piece of the answer's body
 //! HTTP/2   1 MiB bodies + 200 × (64 KiB headers + 64 KiB to write) + 64 KiB of headers arriving  ≈ 26 MiB
 //! ```
 //!
-//! The second needs 200 calls under way that all carry the longest headers and whose answers nobody reads; such a one is cut after half a
-//! minute. A handler may hold a message for each call beside it.
+//! The second needs 200 calls under way that all carry the longest headers and whose answers nobody reads; such a one is cut, by its socket
+//! or call by call, after half a minute to a minute. A handler may hold a message and its answer for each call beside it.
 
 use std::time::Duration;
 
-use hyper_util::{
-    rt::{TokioExecutor, TokioTimer},
-    server::conn::auto,
-};
+use hyper_util::{rt::TokioTimer, server::conn::auto};
 
-use super::server::PATIENCE;
+use super::{server::PATIENCE, taking::Calls};
 
 /// All of a head: the request line and every header. Room for a token of 16 KiB, which the auth layer must see to refuse it by name,
 /// beside other headers.
@@ -41,8 +38,8 @@ const WINDOW: u32 = 1024 * 1024;
 const MAX_SEND_BUFFER: usize = 64 * 1024;
 
 /// Calls that a client may cancel before a handler has seen them: what goes beyond is a rapid reset (CVE-2023-44487), and the connection
-/// ends.
-const MAX_EARLY_RESETS: usize = 20;
+/// ends. As many as it may have: it may be a front door whose own callers all leave at once.
+const MAX_EARLY_RESETS: usize = MAX_STREAMS as usize;
 
 /// Faults in its calls that a connection may make us reset, in its whole life, before it ends.
 const MAX_FAULTS: usize = 1024;
@@ -51,8 +48,8 @@ const MAX_FAULTS: usize = 1024;
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// HTTP/1.1 and HTTP/2 within these limits.
-pub(super) fn http() -> auto::Builder<TokioExecutor> {
-    let mut http = auto::Builder::new(TokioExecutor::new());
+pub(super) fn http() -> auto::Builder<Calls> {
+    let mut http = auto::Builder::new(Calls);
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)

@@ -22,7 +22,8 @@ use super::{
     front::front,
     impatient::Impatient,
     limits,
-    spoken::Spoken,
+    protocol::Protocol,
+    taking::Pieces,
     wire::{Turn, Wire},
 };
 
@@ -71,10 +72,10 @@ impl Server {
     }
 
     async fn in_plaintext(self, stream: TcpStream, peer: SocketAddr, stop: CancellationToken) {
-        let spoken = time::timeout(PATIENCE, Spoken::on(&stream));
-        match stop.run_until_cancelled(spoken).await {
-            Some(Ok(Ok(spoken))) => {
-                Box::pin(self.http(Impatient::new(stream), spoken, peer, stop)).await;
+        let protocol = time::timeout(PATIENCE, Protocol::on(&stream));
+        match stop.run_until_cancelled(protocol).await {
+            Some(Ok(Ok(protocol))) => {
+                Box::pin(self.http(Impatient::new(stream), protocol, peer, stop)).await;
             }
             Some(Ok(Err(error))) => tracing::debug!(%error, "Connection failed"),
             Some(Err(_elapsed)) => tracing::debug!("Closing a connection without a request"),
@@ -91,22 +92,22 @@ impl Server {
     ) {
         match time::timeout(PATIENCE, tls.accept(Impatient::new(stream))).await {
             Ok(Ok(stream)) => {
-                let spoken = Spoken::agreed(stream.get_ref().1.alpn_protocol());
-                Box::pin(self.http(stream, spoken, peer, stop)).await;
+                let protocol = Protocol::agreed(stream.get_ref().1.alpn_protocol());
+                Box::pin(self.http(stream, protocol, peer, stop)).await;
             }
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
             Err(_elapsed) => tracing::debug!("TLS handshake took too long"),
         }
     }
 
-    async fn http(
+    pub(super) async fn http(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        spoken: Spoken,
+        protocol: Protocol,
         peer: SocketAddr,
         stop: CancellationToken,
     ) {
-        let http = spoken.only(limits::http());
+        let http = protocol.only(limits::http());
         // HTTP/2 runs each call in a task of hyper's own, which knows nothing of our span.
         let span = Span::current();
         let first_request = Arc::new(Notify::new());
@@ -118,7 +119,9 @@ impl Server {
             let answering = service_turn.begin();
             let answer = async {
                 let answer = call.await;
-                answer.map(|response: Response<_>| response.map(|body| answering.with(body)))
+                answer.map(|response: Response<_>| {
+                    response.map(|body| Pieces::new(answering.with(body)))
+                })
             };
             answer.instrument(span.clone())
         });

@@ -1,7 +1,10 @@
 //! Which calls are made once more, as the data store sees it.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use proto::records::v1::{DeleteRecordRequest, GetRecordRequest, ListRecordsRequest};
+use tokio::time::timeout;
 use tonic::Code;
 
 use super::{
@@ -52,6 +55,28 @@ async fn the_second_attempt_goes_to_another_address() {
     }
 
     assert_eq!(servers[1].calls(), 10);
+}
+
+#[tokio::test]
+async fn callers_that_leave_at_once_take_no_call_of_others_with_them() {
+    let server = Scripted::start().await;
+    let client = Client::of(std::slice::from_ref(&server)).await;
+    server.script(Script::Hold);
+    let stay = async {
+        let put = client.put().await;
+        assert!(put.is_ok(), "{put:?}");
+    };
+    let leave = async {
+        server.has_calls(1).await;
+        for _ in 0..3 {
+            let calls = join_all((0..50).map(|_| client.say_hello()));
+            // As long as it takes to send them.
+            let _left = timeout(Duration::from_millis(2), calls).await;
+        }
+        server.script(Script::Answer);
+    };
+
+    tokio::join!(stay, leave);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use proto::{
     records::v1::{
         DeleteRecordRequest, DeleteRecordResponse, GetRecordRequest, GreetRequest, GreetResponse,
         ListRecordsRequest, ListRecordsResponse, PutRecordRequest, Record, WatchRecordsRequest,
-        WatchRecordsResponse,
+        WatchRecordsResponse, watch_records_response::Change,
     },
 };
 use runtime::{CancellationToken, Listener, Server, listen, serve};
@@ -29,6 +29,8 @@ pub(super) enum Script {
     Unavailable,
     /// Answers UNAVAILABLE the next so many times.
     UnavailableFor(usize),
+    /// Answers, and tells those who watch more than they can read.
+    Flood,
 }
 
 /// A scripted data store, served on an address. Dropping it closes the address and its connections.
@@ -168,7 +170,9 @@ impl State {
         let script = script.wait_for(|script| *script != Script::Hold).await;
         let script = script.unwrap().clone();
         match script {
-            Script::Answer | Script::Hold | Script::UnavailableFor(0) => Ok(A::default()),
+            Script::Answer | Script::Hold | Script::UnavailableFor(0) | Script::Flood => {
+                Ok(A::default())
+            }
             Script::Unavailable => Err(Status::unavailable("as told")),
             Script::UnavailableFor(times) => {
                 self.script.send_replace(Script::UnavailableFor(times - 1));
@@ -220,20 +224,34 @@ impl data_store_server::DataStore for Playing {
     type WatchRecordsStream =
         Pin<Box<dyn Stream<Item = Result<WatchRecordsResponse, Status>> + Send>>;
 
-    /// One bookmark, and then nothing for ever.
+    /// One bookmark, and then nothing for ever, or large records without end.
     async fn watch_records(
         &self,
         request: Request<WatchRecordsRequest>,
     ) -> Result<Response<Self::WatchRecordsStream>, Status> {
         let bookmark: WatchRecordsResponse = self.0.play(&request).await?;
         let watching = Watching::new(Arc::clone(&self.0));
-        let told = stream::iter([Ok(bookmark)])
-            .chain(stream::pending())
-            .map(move |told| {
-                let _until_the_stream_is_dropped = &watching;
-                told
-            });
+        let more = if *self.0.script.borrow() == Script::Flood {
+            stream::repeat_with(|| Ok(mk_large_change())).boxed()
+        } else {
+            stream::pending().boxed()
+        };
+        let told = stream::iter([Ok(bookmark)]).chain(more).map(move |told| {
+            let _until_the_stream_is_dropped = &watching;
+            told
+        });
         Ok(Response::new(Box::pin(told)))
+    }
+}
+
+fn mk_large_change() -> WatchRecordsResponse {
+    let record = Record {
+        value: vec![0; 256 * 1024].into(),
+        ..Record::default()
+    };
+    WatchRecordsResponse {
+        change: Some(Change::Put(record)),
+        ..WatchRecordsResponse::default()
     }
 }
 

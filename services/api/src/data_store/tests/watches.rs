@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, future::join_all};
 use proto::records::v1::WatchRecordsRequest;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
@@ -33,6 +33,19 @@ async fn unary_calls_are_answered_while_a_thousand_watches_are_open() {
 
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     server.has_watches(1_000).await;
+}
+
+#[tokio::test]
+async fn watches_that_nobody_reads_keep_nothing_from_one_beside_them() {
+    let (server, client) = mk_server_and_client().await;
+    server.script(Script::Flood);
+    let unread = join_all((0..20).map(|_| client.watch())).await;
+    assert!(unread.iter().all(Result::is_ok));
+    let read = client.watch().await.unwrap();
+
+    let changes = timeout(DEADLINE, read.take(100).count()).await;
+
+    assert_eq!(changes.unwrap(), 100);
 }
 
 #[tokio::test]

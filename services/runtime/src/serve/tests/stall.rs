@@ -1,8 +1,12 @@
 //! Clients that do not read.
 
-use axum::{Router, routing::get};
+use axum::{Router, body::Body, routing::get};
+use bytes::Bytes;
+use futures::stream;
+use h2::{Reason, RecvStream};
+use http::Request;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
     net::TcpStream,
     time::{self, Duration},
 };
@@ -10,7 +14,7 @@ use tokio::{
 use super::http2::{self, PREFACE, SETTINGS, WINDOW_UPDATE, frame};
 use crate::{
     CancellationToken, Server, listen,
-    serve::{impatient::STALL, server::PATIENCE},
+    serve::{impatient::STALL, protocol::Protocol, server::PATIENCE},
 };
 
 /// More than the kernel keeps for both ends of a connection.
@@ -57,4 +61,84 @@ async fn in_http_2_it_is_cut_off_too() {
     let took = give_up(&request).await;
 
     assert!(took >= STALL && took < STALL + PATIENCE, "{took:?}");
+}
+
+/// Asks for `/` over HTTP/2 with room for `window` bytes of the answer, reads the socket, and gives the body.
+async fn ask(router: Router, window: u32) -> RecvStream {
+    let (client, server) = duplex(1024);
+    let peer = "127.0.0.1:1".parse().unwrap();
+    tokio::spawn(Server::new(router).http(
+        server,
+        Protocol::Unclear,
+        peer,
+        CancellationToken::new(),
+    ));
+    let mut builder = h2::client::Builder::new();
+    let handshake = builder.initial_window_size(window).handshake(client);
+    let (mut requests, connection): (h2::client::SendRequest<Bytes>, _) = handshake.await.unwrap();
+    tokio::spawn(async move {
+        let _ended = connection.await;
+    });
+    let request = Request::get("http://a/").body(()).unwrap();
+    let (response, _request_body) = requests.send_request(request, true).unwrap();
+    response.await.unwrap().into_body()
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_http_2_a_call_whose_answer_is_not_taken_is_reset_though_the_socket_is_read() {
+    for (length, window) in [(1, 0), (1024 * 1024, 70_000)] {
+        let router = Router::new().route("/", get(async move || vec![0; length]));
+        let mut body = ask(router, window).await;
+        let began = time::Instant::now();
+
+        let end = loop {
+            match body.data().await.unwrap() {
+                // Nothing is said of it, so there is no more room.
+                Ok(_taken) => {}
+                Err(end) => break end,
+            }
+        };
+
+        assert_eq!(end.reason(), Some(Reason::CANCEL));
+        let took = began.elapsed();
+        assert!((STALL..=STALL * 2 + PATIENCE).contains(&took), "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_http_2_an_answer_that_is_taken_slowly_comes_whole() {
+    let (window, length) = (10_000, 300_000);
+    let router = Router::new().route("/", get(async move || vec![0; length]));
+    let mut body = ask(router, window).await;
+    let mut came = 0;
+
+    while let Some(data) = body.data().await {
+        came += data.unwrap().len();
+        if came.is_multiple_of(window as usize) {
+            time::sleep(STALL / 3).await;
+            body.flow_control()
+                .release_capacity(window as usize)
+                .unwrap();
+        }
+    }
+
+    assert_eq!(came, length);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_http_2_an_answer_that_is_silent_for_long_goes_on() {
+    let told = async || {
+        Body::from_stream(stream::unfold(0, async |nth| {
+            time::sleep(STALL * 5).await;
+            (nth < 3).then(|| (Ok::<_, std::io::Error>("more"), nth + 1))
+        }))
+    };
+    let mut body = ask(Router::new().route("/", get(told)), 10_000).await;
+    let mut came = 0;
+
+    while let Some(data) = body.data().await {
+        came += data.unwrap().len();
+    }
+
+    assert_eq!(came, 12);
 }

@@ -5,23 +5,25 @@
 
 use std::io;
 
-use hyper_util::{rt::TokioExecutor, server::conn::auto};
+use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
+
+use super::taking::Calls;
 
 /// What every connection of HTTP/2 begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spoken {
+pub(super) enum Protocol {
     Http1,
     Http2,
     /// It may become either.
     Unclear,
 }
 
-// === impl Spoken ===
+// === impl Protocol ===
 
-impl Spoken {
+impl Protocol {
     /// Waits for the first bytes, and leaves them where they are.
     pub(super) async fn on(stream: &TcpStream) -> io::Result<Self> {
         let mut first = [0; PREFACE.len()];
@@ -39,7 +41,7 @@ impl Spoken {
     }
 
     /// A builder of connections for this and no other.
-    pub(super) fn only(self, http: auto::Builder<TokioExecutor>) -> auto::Builder<TokioExecutor> {
+    pub(super) fn only(self, http: auto::Builder<Calls>) -> auto::Builder<Calls> {
         match self {
             Self::Http1 => http.http1_only(),
             Self::Http2 => http.http2_only(),
@@ -60,16 +62,20 @@ impl Spoken {
 
 #[cfg(test)]
 mod tests {
-    use super::{PREFACE, Spoken};
+    use super::{PREFACE, Protocol};
 
     #[test]
     fn only_the_whole_preface_is_http_2_and_a_part_of_it_may_become_either() {
-        assert_eq!(Spoken::begins(PREFACE), Spoken::Http2);
+        assert_eq!(Protocol::begins(PREFACE), Protocol::Http2);
         for len in 0..PREFACE.len() {
-            assert_eq!(Spoken::begins(&PREFACE[..len]), Spoken::Unclear, "{len}");
+            assert_eq!(
+                Protocol::begins(&PREFACE[..len]),
+                Protocol::Unclear,
+                "{len}"
+            );
         }
         for first in [&b"GET / HTTP/1.1\r\n"[..], b"PRI /", b"P-", b"\x16\x03\x01"] {
-            assert_eq!(Spoken::begins(first), Spoken::Http1, "{first:?}");
+            assert_eq!(Protocol::begins(first), Protocol::Http1, "{first:?}");
         }
     }
 }
