@@ -31,7 +31,7 @@ pub(super) fn key(path: &str) -> Result<String, Status> {
 /// The names and values of a query, in their order.
 pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Status> {
     let error = |name: &str, error: UriError| {
-        // A name that cannot be read is shown as it was written; it is ASCII.
+        // A name that cannot be read is shown as it was written.
         bad_field(name, error.to_string())
     };
     query
@@ -139,6 +139,7 @@ mod tests {
                 "prefix: after % there must be two hexadecimal digits",
             ),
             ("a=b&%ff=c", "%ff: must be UTF-8"),
+            ("=%ff", "must be UTF-8"),
         ] {
             assert_eq!(pairs(query).unwrap_err().message(), message);
         }
