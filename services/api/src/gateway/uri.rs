@@ -23,13 +23,13 @@ pub(crate) enum UriError {
 }
 
 /// The key in the path of a record; empty when the path ends before it.
-pub(super) fn key(path: &str) -> Result<String, Status> {
+pub(crate) fn key(path: &str) -> Result<String, Status> {
     read_key(path.strip_prefix(RECORDS).unwrap_or_default())
         .map_err(|error| bad_field("key", error.to_string()))
 }
 
 /// The names and values of a query, in their order.
-pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Status> {
+pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Status> {
     let error = |name: &str, error: UriError| {
         // A name that cannot be read is shown as it was written.
         bad_field(name, error.to_string())
