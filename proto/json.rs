@@ -121,7 +121,8 @@ impl JsonError {
         };
         // The way ends at the message that does not know the field.
         let unknown = what.strip_prefix(UNKNOWN);
-        match unknown.and_then(|rest| rest.split_once('\'')) {
+        // The last quote: what is behind it says only where, and a name may have its own.
+        match unknown.and_then(|rest| rest.rsplit_once('\'')) {
             Some((name, _where)) => Self {
                 field: if path.is_empty() {
                     name.to_owned()
@@ -186,6 +187,7 @@ mod tests {
         for (json, way) in [
             (r#"{"colour":"red"}"#, "colour"),
             (r#"{"records":[{},{"colour":"red"}]}"#, "records[1].colour"),
+            (r#"{"revision'x":1}"#, "revision'x"),
         ] {
             let error = from_json::<ListRecordsResponse>(json.as_bytes()).unwrap_err();
 
@@ -241,6 +243,10 @@ mod tests {
     fn a_query_that_is_not_the_message_is_refused_by_the_field() {
         for (pairs, why) in [
             (&[("colour", "red")][..], "colour: there is no such field"),
+            (
+                &[("page_size", "1"), ("pageSize'x", "1")],
+                "pageSize'x: there is no such field",
+            ),
             (
                 &[("prefix", "a"), ("prefix", "a")],
                 "prefix: is there twice",

@@ -98,9 +98,12 @@ pub(crate) fn stopping() -> Status {
     again_later("STOPPING", "the api is stopping")
 }
 
-/// One field of a request is wrong, wherever it stands: in a header, the path, the query or the body.
+/// One field of a request is wrong, wherever it stands: in a header, the path, the query or the body. Without a name, it is the whole.
 pub(crate) fn bad_field(field: &str, what: impl Into<String>) -> Status {
     let what = what.into();
+    if field.is_empty() {
+        return Status::invalid_argument(what);
+    }
     let message = format!("{field}: {what}");
     let details = ErrorDetails::with_bad_request_violation(field, what);
     Status::with_error_details(Code::InvalidArgument, message, details)
@@ -195,9 +198,6 @@ impl From<Status> for HttpError {
 
 impl From<JsonError> for HttpError {
     fn from(error: JsonError) -> Self {
-        if error.field.is_empty() {
-            return Self::bad_request(error.what);
-        }
         bad_field(&error.field, error.what).into()
     }
 }

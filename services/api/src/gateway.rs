@@ -50,11 +50,11 @@ pub(crate) struct Gateway {
 
 /// A message out of the query.
 #[derive(Debug)]
-struct Query<M>(M);
+pub(crate) struct Query<M>(pub(crate) M);
 
 /// A message out of the query, and the key in the path.
 #[derive(Debug)]
-struct Keyed<M>(M);
+pub(crate) struct Keyed<M>(pub(crate) M);
 
 /// The routes of the contract.
 ///

@@ -11,6 +11,8 @@ mod cors;
 mod data_store;
 mod door;
 mod error;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 mod gateway;
 mod grpc;
 mod held;

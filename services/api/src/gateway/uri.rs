@@ -23,15 +23,15 @@ pub(crate) enum UriError {
 }
 
 /// The key in the path of a record; empty when the path ends before it.
-pub(super) fn key(path: &str) -> Result<String, Status> {
+pub(crate) fn key(path: &str) -> Result<String, Status> {
     read_key(path.strip_prefix(RECORDS).unwrap_or_default())
         .map_err(|error| bad_field("key", error.to_string()))
 }
 
 /// The names and values of a query, in their order.
-pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Status> {
+pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Status> {
     let error = |name: &str, error: UriError| {
-        // A name that cannot be read is shown as it was written; it is ASCII.
+        // A name that cannot be read is shown as it was written.
         bad_field(name, error.to_string())
     };
     query
@@ -139,6 +139,7 @@ mod tests {
                 "prefix: after % there must be two hexadecimal digits",
             ),
             ("a=b&%ff=c", "%ff: must be UTF-8"),
+            ("=%ff", "must be UTF-8"),
         ] {
             assert_eq!(pairs(query).unwrap_err().message(), message);
         }
