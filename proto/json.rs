@@ -1,15 +1,22 @@
 //! Messages in canonical proto3 JSON, and out of the query of a URL.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, MessageDescriptor};
-use serde::Deserializer;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::{Map, Value};
 use serde_path_to_error::{Deserializer as Tracked, Track};
 
 /// How the JSON reader begins to say that it does not know a field, before the name.
 const UNKNOWN: &str = "unrecognized field name '";
+
+/// How many characters of a field's name, and of what is wrong with it, an error tells at most.
+const MAX_FIELD: usize = 100;
+const MAX_WHAT: usize = 300;
 
 /// A text is not the message it should be.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,18 +45,25 @@ pub fn to_json<M: Message + Name>(message: &M) -> String {
 ///
 /// # Errors
 ///
-/// When `json` is not JSON, names a field that `M` does not have, or holds a value of another type.
+/// When `json` is not an object, names a field that `M` does not have, or one twice, or holds a value of another type.
 ///
 /// # Panics
 ///
 /// When `M` is no message of these contracts.
 pub fn from_json<M: Message + Name + Default>(json: &[u8]) -> Result<M, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let message = read(&mut deserializer)?;
+    let mut track = Track::new();
+    let Fields(fields) =
+        Fields::deserialize(Tracked::new(&mut deserializer, &mut track)).map_err(|error| {
+            // Only which field it is: what is in there means nothing yet.
+            let path = track.path();
+            let field = path.iter().next().map(ToString::to_string);
+            JsonError::of(&field.unwrap_or_default(), &error)
+        })?;
     deserializer
         .end()
-        .map_err(|error| JsonError::of(String::new(), &error))?;
-    Ok(message)
+        .map_err(|error| JsonError::of("", &error))?;
+    from_fields(fields)
 }
 
 /// Reads a message from pairs of a field's name, as the contract or as JSON has it, and its value as text.
@@ -64,39 +78,38 @@ pub fn from_json<M: Message + Name + Default>(json: &[u8]) -> Result<M, JsonErro
 pub fn from_query<M: Message + Name + Default>(
     pairs: impl IntoIterator<Item = (String, String)>,
 ) -> Result<M, JsonError> {
+    let pairs = pairs.into_iter();
+    from_fields(pairs.map(|(name, value)| (name, Value::String(value))))
+}
+
+/// Names and values, of which there may be several with one name.
+struct Fields(Vec<(String, Value)>);
+
+fn from_fields<M: Message + Name + Default>(
+    fields: impl IntoIterator<Item = (String, Value)>,
+) -> Result<M, JsonError> {
     let descriptor = descriptor::<M>();
-    let mut fields = Map::new();
+    let mut object = Map::new();
     let mut names = HashMap::new();
-    for (name, value) in pairs {
+    for (name, value) in fields {
         let known = descriptor
             .get_field_by_json_name(&name)
             .or_else(|| descriptor.get_field_by_name(&name));
         // What is unknown is refused below, with everything else.
         let key = known.map_or_else(|| name.clone(), |field| field.json_name().to_owned());
-        if fields.insert(key.clone(), Value::String(value)).is_some() {
-            return Err(JsonError {
-                field: name,
-                what: "is there twice".to_owned(),
-            });
+        if object.insert(key.clone(), value).is_some() {
+            return Err(JsonError::new(&name, "is there twice"));
         }
         names.insert(key, name);
     }
-    read(Value::Object(fields)).map_err(|error| JsonError {
-        // As the caller wrote it.
-        field: names.remove(&error.field).unwrap_or(error.field),
-        what: error.what,
-    })
-}
-
-fn read<'de, M, D>(deserializer: D) -> Result<M, JsonError>
-where
-    M: Message + Name + Default,
-    D: Deserializer<'de>,
-{
     let mut track = Track::new();
-    let tracked = Tracked::new(deserializer, &mut track);
-    let dynamic = DynamicMessage::deserialize(descriptor::<M>(), tracked)
-        .map_err(|error| JsonError::of(track.path().to_string(), &error))?;
+    let tracked = Tracked::new(Value::Object(object), &mut track);
+    let dynamic = DynamicMessage::deserialize(descriptor, tracked).map_err(|error| {
+        let error = JsonError::of(&track.path().to_string(), &error);
+        // As the caller wrote it.
+        let written = names.get(&error.field).unwrap_or(&error.field);
+        JsonError::new(written, &error.what)
+    })?;
     Ok(dynamic
         .transcode_to()
         .expect("a message must encode as its own type"))
@@ -108,30 +121,60 @@ fn descriptor<M: Name>() -> MessageDescriptor {
         .expect("the message must be one of these contracts")
 }
 
+// === impl Fields ===
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
+        }
+        Ok(Fields(fields))
+    }
+}
+
 // === impl JsonError ===
 
 impl JsonError {
-    fn of(path: String, error: &impl ToString) -> Self {
+    /// What a caller wrote comes back to it, but not all of it when that is long.
+    fn new(field: &str, what: &str) -> Self {
+        let cut = |text: &str, most: usize| match text.char_indices().nth(most) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text.to_owned(),
+        };
+        Self {
+            field: cut(field, MAX_FIELD),
+            what: cut(what, MAX_WHAT),
+        }
+    }
+
+    fn of(path: &str, error: &impl ToString) -> Self {
         let what = error.to_string();
         // That is how it writes the whole, and what it lost its way in.
-        let path = if matches!(path.as_str(), "." | "?") {
-            String::new()
-        } else {
-            path
-        };
+        let path = if matches!(path, "." | "?") { "" } else { path };
         // The way ends at the message that does not know the field.
         let unknown = what.strip_prefix(UNKNOWN);
         // The last quote: what is behind it says only where, and a name may have its own.
         match unknown.and_then(|rest| rest.rsplit_once('\'')) {
-            Some((name, _where)) => Self {
-                field: if path.is_empty() {
-                    name.to_owned()
-                } else {
-                    format!("{path}.{name}")
-                },
-                what: "there is no such field".to_owned(),
-            },
-            None => Self { field: path, what },
+            Some((name, _where)) => {
+                let dot = if path.is_empty() { "" } else { "." };
+                Self::new(&format!("{path}{dot}{name}"), "there is no such field")
+            }
+            None => Self::new(path, &what),
         }
     }
 }
@@ -212,6 +255,36 @@ mod tests {
             let error = from_json::<ListRecordsResponse>(json.as_bytes()).unwrap_err();
 
             assert_eq!(error.field, way, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_there_twice_under_either_name_is_refused() {
+        for json in [
+            r#"{"contentType":"a/b","contentType":"a/b"}"#,
+            r#"{"content_type":"a/b","contentType":"a/b"}"#,
+        ] {
+            let error = from_json::<Record>(json.as_bytes()).unwrap_err();
+
+            assert_eq!(error.to_string(), "contentType: is there twice");
+        }
+    }
+
+    #[test]
+    fn what_is_long_does_not_come_back_in_full() {
+        let long = "x".repeat(1_000_000);
+        for json in [
+            format!(r#"{{"{long}":1}}"#),
+            format!(r#"{{"revision":["{long}"]}}"#),
+            format!(r#"{{"createTime":"{long}"}}"#),
+        ] {
+            let error = from_json::<Record>(json.as_bytes()).unwrap_err();
+
+            assert!(
+                error.to_string().len() < 1_000,
+                "{}",
+                error.to_string().len()
+            );
         }
     }
 

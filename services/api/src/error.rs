@@ -54,12 +54,16 @@ pub(crate) fn from_data_store(status: &Status) -> Status {
             );
             data_store_refuses(&reason)
         }
-        // What it does not explain by a reason is of its inside.
-        code @ (Code::Unknown | Code::Internal | Code::DataLoss)
+        // What it does not explain by a reason is of its inside, or of something's between us.
+        code @ (Code::Unknown | Code::Internal | Code::DataLoss | Code::Unavailable)
             if status.get_details_error_info().is_none() =>
         {
             tracing::error!(%status, "The data store failed");
-            data_store_failed(code)
+            if code == Code::Unavailable {
+                data_store_is_away()
+            } else {
+                data_store_failed(code)
+            }
         }
         // As it is, without the headers it came with.
         code => Status::with_details(code, status.message(), status.details().to_vec().into()),

@@ -44,10 +44,19 @@ impl Watches {
             .try_acquire_owned()
             .map_err(|_none_left| error::overloaded("too many watch already"))?;
         let changes = self.data_store.watch_records(request, passing).await?;
-        let stopped = stream::once(async { Err(error::stopping()) });
+        let stopping = self.stopping.clone();
+        let end = stream::once(async move {
+            // The data store ends no watch without saying why.
+            let is_ours = stopping.is_cancelled();
+            Err(if is_ours {
+                error::stopping()
+            } else {
+                error::data_store_is_away()
+            })
+        });
         let watch = changes
             .take_until(self.stopping.clone().cancelled_owned())
-            .chain(stopped)
+            .chain(end)
             // What comes after an error would be told to nobody.
             .scan(false, move |over, change| {
                 let _kept = &place;

@@ -9,22 +9,20 @@ use tonic::Status;
 /// Without one, or with two, the programs between a client and us could each take it to be for another (RFC 9112 section 3.2, RFC 9113
 /// section 8.3.1).
 pub(super) fn check(request: &Request) -> Result<(), Status> {
-    let authority = request
-        .uri()
-        .authority()
-        .filter(|_| request.version() == Version::HTTP_2);
+    let authority = request.uri().authority();
+    let is_http_2 = request.version() == Version::HTTP_2;
     if authority.is_some_and(|authority| !is_host_and_port(authority)) {
-        return refuse(":authority is not a host, or a host and a port");
+        return refuse("the target of the request is not at a host, or a host and a port");
     }
     let mut hosts = request.headers().get_all(header::HOST).into_iter();
     match (hosts.next(), hosts.next()) {
-        (None, _) if authority.is_some() => Ok(()),
+        (None, _) if is_http_2 && authority.is_some() => Ok(()),
         (None, _) => refuse("the request has no host header"),
         (Some(_), Some(_)) => refuse("the request has more than one host header"),
         (Some(host), None) => match Authority::try_from(host.as_bytes()) {
             Ok(host) if !is_host_and_port(&host) => refuse(NOT_A_HOST),
             Ok(host) if authority.is_some_and(|authority| *authority != host) => {
-                refuse("the host header and :authority name two hosts")
+                refuse("the host header and the target of the request name two hosts")
             }
             Ok(_) => Ok(()),
             Err(_not_an_authority) => refuse(NOT_A_HOST),
@@ -107,5 +105,6 @@ mod tests {
     fn in_http_1_a_whole_url_does_not_stand_in_for_the_header() {
         assert!(!is_taken(Version::HTTP_11, "http://a/", &[]));
         assert!(is_taken(Version::HTTP_11, "http://a/", &[b"a"]));
+        assert!(!is_taken(Version::HTTP_11, "http://a/", &[b"b"]));
     }
 }

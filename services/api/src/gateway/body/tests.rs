@@ -61,7 +61,7 @@ async fn json_that_is_not_the_request_is_a_bad_request_that_says_where() {
         (r#"{"value":"not base64!"}"#, "base64"),
         (r#"{"value":5}"#, "value"),
         (r#"{"key":"another"}"#, "key"),
-        ("[]", "map"),
+        ("[]", "object"),
         ("", "EOF"),
     ] {
         let (status, message) = read(Some("application/json"), body).await.unwrap_err();
