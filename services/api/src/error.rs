@@ -17,6 +17,10 @@ const DATA_STORE: &str = "data-store";
 /// The `domain` of what the api finds out by itself.
 const API: &str = "api";
 
+/// How many characters of a field's name, and of what is wrong with it, are told at most.
+const MAX_FIELD: usize = 100;
+const MAX_WHAT: usize = 300;
+
 /// How soon a caller may try again, when that is all there is to do.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -103,14 +107,24 @@ pub(crate) fn stopping() -> Status {
 }
 
 /// One field of a request is wrong, wherever it stands: in a header, the path, the query or the body. Without a name, it is the whole.
+///
+/// What its caller wrote comes back to it, but not all of it when that is long.
 pub(crate) fn bad_field(field: &str, what: impl Into<String>) -> Status {
-    let what = what.into();
+    let field = beginning(field, MAX_FIELD);
+    let what = beginning(&what.into(), MAX_WHAT);
     if field.is_empty() {
         return Status::invalid_argument(what);
     }
     let message = format!("{field}: {what}");
     let details = ErrorDetails::with_bad_request_violation(field, what);
     Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+fn beginning(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 fn again_later(reason: &str, message: &str) -> Status {
@@ -251,11 +265,21 @@ mod tests {
     use tonic::{Code, Status, TimeoutExpired};
     use tonic_types::{ErrorDetails, StatusExt as _};
 
-    use super::{HttpError, from_data_store};
+    use super::{HttpError, bad_field, from_data_store};
     use crate::door::RequestId;
 
     fn http(status: Status) -> u16 {
         HttpError::from(status).http.as_u16()
+    }
+
+    #[test]
+    fn what_is_long_does_not_come_back_in_full() {
+        let long = "ü".repeat(1_000_000);
+
+        let status = bad_field(&long, long.as_str());
+
+        let told = format!("{}…: {}…", "ü".repeat(100), "ü".repeat(300));
+        assert_eq!(status.message(), told);
     }
 
     #[test]

@@ -18,11 +18,14 @@ pub(super) struct Refusal {
 // === impl Refusal ===
 
 impl Refusal {
+    /// A long name is told by its beginning.
     pub(super) fn of(field: impl Into<String>, what: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            what: what.into(),
+        let mut field = field.into();
+        if field.chars().count() > 100 {
+            field = field.chars().take(100).chain(['…']).collect();
         }
+        let what = what.into();
+        Self { field, what }
     }
 
     /// What a status says, which it must say twice: in words, and in its details.
