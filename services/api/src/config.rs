@@ -62,7 +62,7 @@ pub struct Config {
     #[arg(long, env, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_watches: u32,
 
-    /// The web origins whose pages may call from a browser, for example https://example.com, separated by commas; * is every page.
+    /// The web origins whose pages may call from a browser, for example `https://example.com`, separated by commas; * is every page.
     #[arg(long, env, default_value = "", hide_default_value = true)]
     pub cors_origins: String,
 
