@@ -54,11 +54,12 @@ pub struct Config {
     #[arg(long, env, default_value = "5s", value_parser = runtime::some_duration)]
     pub request_timeout: Duration,
 
-    /// How many requests may be under way at once; further ones are refused as OVERLOADED. Watches have a limit of their own.
+    /// How many requests may be under way at once; further ones are refused as OVERLOADED. One machine gets half of them. Watches have a
+    /// limit of their own.
     #[arg(long, env, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_requests_in_flight: u32,
 
-    /// How many may watch at once; further ones are refused as OVERLOADED.
+    /// How many may watch at once; further ones are refused as OVERLOADED. One machine gets half of them.
     #[arg(long, env, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_watches: u32,
 

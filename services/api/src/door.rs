@@ -6,9 +6,10 @@
 //!                                          ◀─ a refusal? in JSON, with the id ◀─
 //! ```
 
+mod places;
 mod request_id;
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use axum::{
     body::Body,
@@ -16,30 +17,20 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time,
-};
-use tonic::Status;
+use tokio::time;
+use tonic::{Status, transport::server::TcpConnectInfo};
 use tonic_kube_auth::Refusal;
 use tracing::Instrument as _;
 
-pub(crate) use self::request_id::RequestId;
+pub(crate) use self::{
+    places::{Place, Places},
+    request_id::RequestId,
+};
 use crate::{
     error::{self, HttpError},
     held::Held,
     passing::Passing,
 };
-
-/// How many requests of a kind may be under way at once: from their heads to the last byte of their answers, but for watches.
-#[derive(Clone, Debug)]
-pub(crate) struct Places(Arc<Semaphore>);
-
-/// A place among them, until the last clone of it is dropped: the answer keeps one, and the call to the data store.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    _permit: Arc<OwnedSemaphorePermit>,
-}
 
 /// Marks an answer that goes on for as long as its caller listens. It keeps no place; there is a limit of its own on those.
 #[derive(Clone, Copy, Debug)]
@@ -64,21 +55,18 @@ pub(crate) async fn pass(request: Request, next: Next) -> Response {
     answer
 }
 
-/// Lets in what there is a place for.
+/// Lets in what there is a place for: from its head to the last byte of its answer, unless that is endless.
 pub(crate) async fn place(
     State(places): State<Places>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let Ok(permit) = places.0.try_acquire_owned() else {
+    let Some(place) = places.take(peer(&request)) else {
         let is_grpc = runtime::is_grpc(request.headers());
         return refuse(
             is_grpc,
             error::overloaded("too many requests are under way"),
         );
-    };
-    let place = Place {
-        _permit: Arc::new(permit),
     };
     if let Some(passing) = request.extensions_mut().get_mut::<Passing>() {
         passing.place = Some(place.clone());
@@ -92,7 +80,8 @@ pub(crate) async fn place(
 
 /// The answer, by the deadline that the request names, if it names one.
 async fn answer(mut request: Request, next: Next) -> Result<Response, Status> {
-    let passing = Passing::of(request.headers())?;
+    let mut passing = Passing::of(request.headers())?;
+    passing.peer = peer(&request);
     let deadline = passing.deadline;
     request.extensions_mut().insert(passing);
     let answer = next.run(request);
@@ -101,6 +90,12 @@ async fn answer(mut request: Request, next: Next) -> Result<Response, Status> {
     };
     let answer = time::timeout_at(deadline, answer).await;
     answer.map_err(|_elapsed| error::deadline_passed())
+}
+
+/// The machine that a request comes from, or the last one on its way.
+fn peer(request: &Request) -> Option<IpAddr> {
+    let connection = request.extensions().get::<TcpConnectInfo>()?;
+    connection.remote_addr().map(|addr| addr.ip())
 }
 
 fn refuse(is_grpc: bool, status: Status) -> Response {
@@ -118,12 +113,4 @@ fn refusal(answer: &mut Response) -> Option<HttpError> {
     extensions
         .remove::<HttpError>()
         .or_else(|| extensions.remove().map(by_library))
-}
-
-// === impl Places ===
-
-impl Places {
-    pub(crate) fn new(places: usize) -> Self {
-        Self(Arc::new(Semaphore::new(places)))
-    }
 }

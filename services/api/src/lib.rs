@@ -33,7 +33,7 @@ use self::{data_store::DataStore, door::Places, gateway::Gateway, watch::Watches
 
 /// How many may ask for health or reflection at once. Anybody may, without a token, and some of the answers never end: they must not take
 /// the places of the calls.
-const MAX_OPEN_REQUESTS: usize = 100;
+const MAX_OPEN_REQUESTS: u32 = 100;
 
 // === impl Config ===
 
@@ -73,11 +73,7 @@ impl Config {
 
         let (data_store, addresses) = DataStore::new(endpoint, &attach, self.limits());
         let stopping = CancellationToken::new();
-        let watches = Watches::new(
-            data_store.clone(),
-            self.max_watches as usize,
-            stopping.clone(),
-        );
+        let watches = Watches::new(data_store.clone(), self.max_watches, stopping.clone());
         let (open, health) = runtime::grpc_routes(proto::FILE_DESCRIPTOR_SET, SERVICE_NAME).await;
         let gateway = Gateway {
             data_store,
@@ -122,7 +118,7 @@ impl Config {
             guarded = guarded.route_layer(admission.layer());
         }
         let places = |places| middleware::from_fn_with_state(Places::new(places), door::place);
-        let guarded = guarded.route_layer(places(self.max_requests_in_flight as usize));
+        let guarded = guarded.route_layer(places(self.max_requests_in_flight));
         let open = open.route_layer(places(MAX_OPEN_REQUESTS));
         let mut router = gateway::with_fallbacks(guarded.merge(open).merge(openapi::routes()));
         if let Some(cors) = cors {

@@ -1,7 +1,7 @@
 //! What of a request goes on to the data store: how long its caller waits, and the trace it is part of. Nothing else does: not the
 //! caller's credentials, and no header that could be taken for ours.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
@@ -34,6 +34,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(99_999_999 * 60 * 60);
 pub(crate) struct Passing {
     /// When the caller stops waiting, if it said so.
     pub(crate) deadline: Option<Instant>,
+    /// The machine that the request comes from.
+    pub(crate) peer: Option<IpAddr>,
     /// Its place among the requests under way, which a call keeps that is still made when nobody waits for it any more.
     pub(crate) place: Option<Place>,
     trace: HeaderMap,
@@ -56,6 +58,7 @@ impl Passing {
             deadline: shortest
                 .filter(|timeout| *timeout <= MAX_TIMEOUT)
                 .and_then(|timeout| Instant::now().checked_add(timeout)),
+            peer: None,
             place: None,
             trace: trace(headers),
         })

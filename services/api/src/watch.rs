@@ -1,14 +1,13 @@
 //! Watches of callers, in either face: how many there may be, and how they end.
 
-use std::{pin::Pin, sync::Arc};
+use std::pin::Pin;
 
 use futures::{StreamExt as _, stream};
 use proto::records::v1::{WatchRecordsRequest, WatchRecordsResponse};
 use runtime::CancellationToken;
-use tokio::sync::Semaphore;
 use tonic::Status;
 
-use crate::{data_store::DataStore, error, passing::Passing};
+use crate::{data_store::DataStore, door::Places, error, passing::Passing};
 
 /// The changes as they come. Dropping it ends the call to the data store.
 pub(crate) type Watch =
@@ -18,7 +17,7 @@ pub(crate) type Watch =
 #[derive(Clone, Debug)]
 pub(crate) struct Watches {
     data_store: DataStore,
-    places: Arc<Semaphore>,
+    places: Places,
     stopping: CancellationToken,
 }
 
@@ -26,10 +25,10 @@ pub(crate) struct Watches {
 
 impl Watches {
     /// So many at once. They end when `stopping` is cancelled; by themselves they would go on for as long as their callers stay.
-    pub(crate) fn new(data_store: DataStore, places: usize, stopping: CancellationToken) -> Self {
+    pub(crate) fn new(data_store: DataStore, places: u32, stopping: CancellationToken) -> Self {
         Self {
             data_store,
-            places: Arc::new(Semaphore::new(places)),
+            places: Places::new(places),
             stopping,
         }
     }
@@ -40,9 +39,8 @@ impl Watches {
         request: WatchRecordsRequest,
         passing: &Passing,
     ) -> Result<Watch, Status> {
-        let place = Arc::clone(&self.places)
-            .try_acquire_owned()
-            .map_err(|_none_left| error::overloaded("too many watch already"))?;
+        let place = self.places.take(passing.peer);
+        let place = place.ok_or_else(|| error::overloaded("too many watch already"))?;
         let changes = self.data_store.watch_records(request, passing).await?;
         let stopping = self.stopping.clone();
         let end = stream::once(async move {
