@@ -20,7 +20,13 @@ const AUDIENCE: &str = "api";
 /// The front door: HTTP and gRPC on one port, calling the data store as itself.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
-#[command(mut_arg("audience", |arg| arg.default_value(AUDIENCE).hide_default_value(false)))]
+#[command(mut_arg("audience", |arg| {
+    let help = "With --callers token: the audience that tokens must be minted for";
+    arg.default_value(AUDIENCE).hide_default_value(false).help(help)
+}))]
+#[command(mut_arg("allow", |arg| {
+    arg.help("With --callers token, and then required: the service accounts that may call, namespace/name or namespace/*, separated by commas")
+}))]
 pub struct Config {
     /// Where to serve HTTP and gRPC.
     #[arg(long, env, default_value = "127.0.0.1:8080")]
